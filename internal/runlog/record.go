@@ -1,0 +1,71 @@
+// Package runlog reads and writes the log of a training run: JSON lines, one
+// record a line, each with a "type". The log is the only source of reports.
+package runlog
+
+// Record types, the value of a record's "type" field.
+const (
+	TypeStart = "start" // first line of every process that works on the run
+	TypeStep  = "step"  // one training step
+	TypeEval  = "eval"  // one evaluation over a whole split
+	TypeEnd   = "end"   // last line of every process that ended in order
+)
+
+// Statuses of an end record.
+const (
+	StatusFinished = "finished" // all steps done
+	StatusStopped  = "stopped"  // a signal; resumable
+	StatusDiverged = "diverged" // a loss, gradient or state was not finite
+)
+
+// Start says what is run, where and with what.
+type Start struct {
+	Type    string `json:"type"`
+	Time    string `json:"time"` // RFC 3339, UTC
+	Step    int64  `json:"step"` // steps done before this process started
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	Engine  string `json:"engine"` // go, xla:cpu or xla:cuda
+	Cores   int    `json:"cores"`
+}
+
+// Filter is the state of a KaFiStO filter after a step.
+type Filter struct {
+	R          float64   `json:"R"`          // measurement-noise variance
+	P          []float64 `json:"P"`          // [sigma^2] (Vanilla) or [sigma_x^2, sigma_c^2, sigma_p^2] (Dynamics)
+	Qx         float64   `json:"qx"`         // state-noise variance of the parameters
+	Innovation float64   `json:"innovation"` // Lmin - L, the measurement minus its prediction
+}
+
+// Step is one training step, numbered from 1.
+type Step struct {
+	Type         string     `json:"type"`
+	Step         int64      `json:"step"`
+	Epoch        float64    `json:"epoch"`         // epochs done after this step, fractional
+	Loss         float64    `json:"loss"`          // minibatch mean
+	LearningRate [3]float64 `json:"learning_rate"` // effective, over layers: minimum, median, maximum
+	GradientNorm float64    `json:"gradient_norm"`
+	Filter       *Filter    `json:"filter,omitempty"` // KaFiStO only
+	Seconds      float64    `json:"seconds"`          // duration of the step
+}
+
+// Eval is one evaluation of the posterior parameters over a whole split.
+type Eval struct {
+	Type      string  `json:"type"`
+	Step      int64   `json:"step"`
+	Epoch     float64 `json:"epoch"`
+	Split     string  `json:"split"` // validation or test
+	Loss      float64 `json:"loss"`
+	Top1Error float64 `json:"top1_error"` // percent
+	Top5Error float64 `json:"top5_error"` // percent
+	Examples  int     `json:"examples"`
+	Seconds   float64 `json:"seconds"`
+}
+
+// End says how a process left the run.
+type End struct {
+	Type    string  `json:"type"`
+	Step    int64   `json:"step"`
+	Status  string  `json:"status"`
+	Message string  `json:"message,omitempty"` // what went wrong, one sentence
+	Seconds float64 `json:"seconds"`           // of this process
+}

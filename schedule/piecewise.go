@@ -1,0 +1,66 @@
+package schedule
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+type piecewise struct {
+	boundaries []int64
+	values     []float64
+}
+
+// Piecewise is constant between boundaries: values[0] before step
+// boundaries[0], values[i] from boundaries[i-1] on, so that len(values) is
+// len(boundaries)+1. Boundaries must rise strictly and be at least 1, values
+// must be finite.
+func Piecewise(boundaries []int64, values []float64) (Schedule, error) {
+	if len(values) != len(boundaries)+1 {
+		return nil, fmt.Errorf("schedule: %d boundaries need %d values, got %d", len(boundaries), len(boundaries)+1, len(values))
+	}
+	for i, b := range boundaries {
+		if b < 1 || i > 0 && b <= boundaries[i-1] {
+			return nil, fmt.Errorf("schedule: boundary %d is %d: boundaries must be at least 1 and rise strictly", i, b)
+		}
+	}
+	for i, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("schedule: value %d is %g: values must be finite", i, v)
+		}
+	}
+	return piecewise{slices.Clone(boundaries), slices.Clone(values)}, nil
+}
+
+// StepDecay multiplies initial by factor every interval steps: the paper's
+// "decrease the learning rate by a factor of 0.1 every 30 epochs" is
+// StepDecay(1, 0.1, 30*stepsPerEpoch, 100*stepsPerEpoch). steps is the length
+// of the run; the value stays at its last from there on.
+func StepDecay(initial, factor float64, interval, steps int64) (Schedule, error) {
+	if interval < 1 || steps < 1 {
+		return nil, fmt.Errorf("schedule: step decay needs an interval and a length of at least 1 step, got %d and %d", interval, steps)
+	}
+	values := []float64{initial}
+	var boundaries []int64
+	for b := interval; b < steps; b += interval {
+		boundaries = append(boundaries, b)
+		values = append(values, initial*math.Pow(factor, float64(len(boundaries))))
+	}
+	return Piecewise(boundaries, values)
+}
+
+func (p piecewise) At(step int64) float64 {
+	i, _ := slices.BinarySearch(p.boundaries, step+1)
+	return p.values[i]
+}
+
+func (p piecewise) Node(step *graph.Node) *graph.Node {
+	g := step.Graph()
+	value := graph.Const(g, p.values[0])
+	for i, b := range p.boundaries {
+		value = graph.Where(graph.GreaterOrEqual(step, graph.Const(g, b)), graph.Const(g, p.values[i+1]), value)
+	}
+	return value
+}
