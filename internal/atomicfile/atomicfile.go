@@ -1,0 +1,108 @@
+// Package atomicfile writes files that are never half there: a reader sees the
+// old content or the new, also after a crash or on a full disk.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+)
+
+// Mode is the permission of files written here, before the process's umask.
+const Mode fs.FileMode = 0o644
+
+// Write makes the file at path hold what write writes to its argument. The
+// content goes to a temporary file in the same folder, is flushed to disk and
+// then renamed to path; the folder is flushed too, so that the name survives a
+// crash. The folder must exist.
+//
+// On an error (of write, a full disk, an unwritable folder) the temporary file
+// is removed, an existing file at path is left as it was, and a new one does
+// not appear. A symbolic link at path is replaced, not followed.
+func Write(path string, write func(w io.Writer) error) error {
+	temp, err := createTemp(path)
+	if err != nil {
+		return fail(path, err)
+	}
+	renamed := false
+	defer func() { // also when write panics
+		temp.Close()
+		if !renamed {
+			os.Remove(temp.Name())
+		}
+	}()
+	if err := write(temp); err != nil {
+		return fail(path, err)
+	}
+	if err := temp.Sync(); err != nil {
+		return fail(path, err)
+	}
+	if err := temp.Close(); err != nil {
+		return fail(path, err)
+	}
+	if err := os.Rename(temp.Name(), path); err != nil {
+		return fail(path, err)
+	}
+	renamed = true
+	return SyncDir(filepath.Dir(path))
+}
+
+// WriteBytes makes the file at path hold data. See [Write].
+func WriteBytes(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// SyncDir flushes the names in a folder to disk. It does nothing on Windows,
+// where folders cannot be flushed.
+func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("atomicfile: cannot flush folder %s: %w", dir, cause(err))
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("atomicfile: cannot flush folder %s: %w", dir, cause(err))
+	}
+	return nil
+}
+
+// createTemp creates a new file beside path under a name that nobody has.
+func createTemp(path string) (*os.File, error) {
+	dir, base := filepath.Split(path)
+	for range 100 {
+		name := dir + "." + base + ".tmp-" + strconv.FormatUint(rand.Uint64(), 36)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, Mode)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+	return nil, errors.New("no free name for a temporary file")
+}
+
+// fail names the file that the caller asked for, not the temporary one.
+func fail(path string, err error) error {
+	return fmt.Errorf("atomicfile: cannot write %s: %w", path, cause(err))
+}
+
+// cause strips the operation and path that package os puts before the reason.
+func cause(err error) error {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return e.Err
+	case *os.LinkError:
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,46 @@
+package data
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// openRegular opens a regular file for reading and returns its size in bytes.
+func openRegular(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path) // before opening: opening a pipe could wait for ever
+	if err != nil {
+		return nil, 0, fmt.Errorf("data: cannot open the file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("data: %s is not a regular file: give the folder of the data set's files", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("data: cannot open the file: %w", err)
+	}
+	return file, info.Size(), nil
+}
+
+// syncFolder makes a rename inside a folder last. Windows cannot sync folders
+// and does not need it.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}
+
+// syncAndClose makes a written file last.
+func syncAndClose(file *os.File) error {
+	err := file.Sync()
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

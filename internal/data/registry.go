@@ -1,0 +1,176 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Info describes a data set.
+type Info struct {
+	// Name is what Load and Fetch take.
+	Name string
+	// Title is the name for people.
+	Title string
+	// Train and Test are the numbers of examples.
+	Train, Test int
+	// Height, Width, Channels and Classes are those of Images.
+	Height, Width, Channels, Classes int
+	// ClassNames has one name a class.
+	ClassNames []string
+	// Mean and Std, one value a channel, normalise: (pixel - mean) / std, all in
+	// pixel values from 0 to 255. See cifar10Moments and the like for sources.
+	Mean, Std []float32
+	// Embedded sets are part of the program: no folder, nothing to fetch.
+	Embedded bool
+}
+
+// Normalisation constants, in pixel values.
+//
+// CIFAR: those of the published KaFiStO code (the paper prints none), where
+// they are written as 125.3/255 and so on.
+//
+// Fashion-MNIST: the customary 0.2860 and 0.3530 (pixel values over 255), the
+// moments of the 60,000 training images; a test recomputes them.
+var (
+	cifar10Mean, cifar10Std   = []float32{125.3, 123.0, 113.9}, []float32{63.0, 62.1, 66.7}
+	cifar100Mean, cifar100Std = []float32{129.3, 124.1, 112.4}, []float32{68.2, 65.4, 70.4}
+	fashionMean, fashionStd   = []float32{0.2860 * 255}, []float32{0.3530 * 255}
+)
+
+// dataSet is all that the package knows about one set.
+type dataSet struct {
+	info Info
+	// folder is the publisher's folder name; it is looked for in the folder
+	// given to Load, and made in the cache by Fetch.
+	folder string
+	// probe is a file whose presence tells that a folder holds the set. It may
+	// end in ".gz" as well.
+	probe string
+	load  func(set *dataSet, dir string) (train, test *Images, err error)
+	// sources are the files to download.
+	sources []source
+	// members are the files to unpack from the single source, with their exact
+	// sizes in bytes; none where the sources are used as they are.
+	members []member
+}
+
+var dataSets = []*dataSet{
+	{
+		info: fashionInfo("fashion-sample", "Fashion-MNIST sample", sampleTrain, sampleTest, true),
+		load: loadSample,
+	},
+	{
+		info:   fashionInfo("fashion-mnist", "Fashion-MNIST", 60000, 10000, false),
+		folder: "fashion-mnist", probe: "train-images-idx3-ubyte",
+		load: loadIDX, sources: fashionSources,
+	},
+	{
+		info:   cifarInfo("cifar10", "CIFAR-10", cifar10Names, cifar10Mean, cifar10Std),
+		folder: cifar10Folder, probe: cifar10Train[0],
+		load:    cifarLoader(cifar10Layout, cifar10Train, cifar10Test),
+		sources: cifar10Sources, members: cifar10Members,
+	},
+	{
+		info:   cifarInfo("cifar100", "CIFAR-100", cifar100FineNames, cifar100Mean, cifar100Std),
+		folder: cifar100Folder, probe: cifar100Train[0],
+		load:    cifarLoader(cifar100FineLayout, cifar100Train, cifar100Test),
+		sources: cifar100Sources, members: cifar100Members,
+	},
+	{
+		info:   cifarInfo("cifar100-coarse", "CIFAR-100 (coarse labels)", cifar100CoarseNames, cifar100Mean, cifar100Std),
+		folder: cifar100Folder, probe: cifar100Train[0],
+		load:    cifarLoader(cifar100CoarseLayout, cifar100Train, cifar100Test),
+		sources: cifar100Sources, members: cifar100Members,
+	},
+}
+
+func fashionInfo(name, title string, train, test int, embedded bool) Info {
+	return Info{Name: name, Title: title, Train: train, Test: test, Height: 28, Width: 28, Channels: 1,
+		Classes: 10, ClassNames: fashionNames, Mean: fashionMean, Std: fashionStd, Embedded: embedded}
+}
+
+func cifarInfo(name, title string, classes []string, mean, std []float32) Info {
+	return Info{Name: name, Title: title, Train: 50000, Test: 10000, Height: cifarSide, Width: cifarSide, Channels: 3,
+		Classes: len(classes), ClassNames: classes, Mean: mean, Std: std}
+}
+
+// Names lists the data sets that Load knows.
+func Names() []string {
+	names := make([]string, len(dataSets))
+	for i, set := range dataSets {
+		names[i] = set.info.Name
+	}
+	return names
+}
+
+// Describe returns what is known about a data set before it is loaded.
+func Describe(name string) (Info, error) {
+	set, err := find(name)
+	if err != nil {
+		return Info{}, err
+	}
+	info := set.info // callers may do what they like with the copy's slices
+	info.ClassNames, info.Mean, info.Std = slices.Clone(info.ClassNames), slices.Clone(info.Mean), slices.Clone(info.Std)
+	return info, nil
+}
+
+// Load reads a data set by name from the publisher's files in dir, or in the
+// publisher's folder inside dir ("cifar-10-batches-bin", "cifar-100-binary",
+// "fashion-mnist"). An embedded set ignores dir.
+//
+// Every file must have exactly the published number of examples. Where files
+// are missing the error satisfies errors.Is(err, fs.ErrNotExist).
+func Load(name, dir string) (train, test *Images, err error) {
+	set, err := find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !set.info.Embedded {
+		if dir, err = set.locate(dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	return set.load(set, dir)
+}
+
+func find(name string) (*dataSet, error) {
+	for _, set := range dataSets {
+		if set.info.Name == name {
+			return set, nil
+		}
+	}
+	return nil, fmt.Errorf("data: no data set is named %q: take one of %s", name, strings.Join(Names(), ", "))
+}
+
+// locate returns dir or the publisher's folder inside it, whichever holds the set.
+func (s *dataSet) locate(dir string) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("data: %s needs a folder: fetch the data set, or give the folder that holds its files", s.info.Name)
+	}
+	for _, folder := range []string{dir, filepath.Join(dir, s.folder)} {
+		for _, ending := range []string{"", ".gz"} {
+			if _, err := os.Stat(filepath.Join(folder, s.probe+ending)); err == nil {
+				return folder, nil
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return "", fmt.Errorf("data: %s: cannot look into %s: %w", s.info.Name, folder, err)
+			}
+		}
+	}
+	return "", fmt.Errorf("data: %s: no %s in %s or in its folder %s: fetch the data set, or give the folder that holds its files (%w)",
+		s.info.Name, s.probe, dir, s.folder, fs.ErrNotExist)
+}
+
+// newImages builds a checked set of the kind info describes.
+func newImages(info Info, pixels []byte, labels []int32) (*Images, error) {
+	im := &Images{Name: info.Name, Height: info.Height, Width: info.Width, Channels: info.Channels,
+		Classes: info.Classes, ClassNames: slices.Clone(info.ClassNames), Pixels: pixels, Labels: labels}
+	if err := im.Validate(); err != nil {
+		return nil, err
+	}
+	return im, nil
+}

@@ -1,0 +1,148 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// dash stands for a figure that does not exist.
+const dash = "–"
+
+// column is one figure of the summary table.
+type column struct {
+	short       string // heading on a terminal
+	long        string // heading on the page
+	decimals    int    // fixed number of decimals, or
+	significant int    // significant digits of the column's smallest mean, if not 0
+	pick        func(Summary) Stat
+}
+
+// columns are the figures of the summary table; less is better in all.
+var columns = []column{
+	{short: "final error %", long: "Final top-1 error, %", decimals: 2, pick: func(s Summary) Stat { return s.FinalError }},
+	{short: "best error %", long: "Best top-1 error, %", decimals: 2, pick: func(s Summary) Stat { return s.BestError }},
+	{short: "validation loss", long: "Validation loss", significant: 4, pick: func(s Summary) Stat { return s.FinalLoss }},
+	{short: "training loss", long: "Training loss", significant: 4, pick: func(s Summary) Stat { return s.TrainingLoss }},
+	{short: "s/step", long: "Seconds a step", significant: 3, pick: func(s Summary) Stat { return s.StepSeconds }},
+	{short: "total s", long: "Total seconds", decimals: 1, pick: func(s Summary) Stat { return s.TotalSeconds }},
+}
+
+// cell is one entry of the summary table.
+type cell struct {
+	Text string
+	Best bool // lowest of its column
+}
+
+// cells is the summary table: a row a summary, an entry a column.
+func cells(summaries []Summary) [][]cell {
+	rows := make([][]cell, len(summaries))
+	spread := severalSeeds(summaries)
+	for _, c := range columns {
+		decimals, best := c.places(summaries), c.best(summaries)
+		for i, s := range summaries {
+			st := c.pick(s)
+			text := formatStat(st, decimals, spread)
+			if st.N == 0 && s.Diverged > 0 {
+				text = statusDiverged
+			}
+			rows[i] = append(rows[i], cell{
+				Text: text,
+				Best: best == st.Mean && s.Diverged == 0, // false for NaN
+			})
+		}
+	}
+	return rows
+}
+
+// severalSeeds says whether any group has more than one run, that is whether
+// standard deviations are shown.
+func severalSeeds(summaries []Summary) bool {
+	for _, s := range summaries {
+		if len(s.Seeds) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// best is the lowest mean of the column among groups without a diverged run;
+// NaN unless there are two groups to compare.
+func (c column) best(summaries []Summary) float64 {
+	best, compared := math.NaN(), 0
+	for _, s := range summaries {
+		st := c.pick(s)
+		if st.N > 0 || s.Diverged > 0 {
+			compared++
+		}
+		if s.Diverged == 0 {
+			best = lower(best, st.Mean)
+		}
+	}
+	if compared < 2 {
+		return math.NaN()
+	}
+	return best
+}
+
+// places is the number of decimals of the whole column.
+func (c column) places(summaries []Summary) int {
+	if c.significant == 0 {
+		return c.decimals
+	}
+	smallest := math.Inf(1)
+	for _, s := range summaries {
+		if v := math.Abs(c.pick(s).Mean); v > 0 && v < smallest {
+			smallest = v
+		}
+	}
+	if math.IsInf(smallest, 1) {
+		return 0
+	}
+	places := c.significant - 1 - int(math.Floor(math.Log10(smallest)))
+	return min(max(places, 0), 6)
+}
+
+// formatStat is "mean ± sd", with a dash for a deviation or a mean that does
+// not exist; without spread it is the mean alone.
+func formatStat(s Stat, decimals int, spread bool) string {
+	if s.N == 0 {
+		return dash
+	}
+	text := formatNumber(s.Mean, decimals)
+	if !spread {
+		return text
+	}
+	if s.N < 2 {
+		return text + " ± " + dash
+	}
+	return text + " ± " + formatNumber(s.SD, decimals)
+}
+
+// formatNumber is v with the given decimals, in scientific form where that
+// would be too long, and a dash where v is not finite.
+func formatNumber(v float64, decimals int) string {
+	switch {
+	case !finite(v):
+		return dash
+	case math.Abs(v) >= 1e7:
+		return fmt.Sprintf("%.3g", v)
+	default:
+		return strconv.FormatFloat(v, 'f', decimals, 64)
+	}
+}
+
+// seedsNote is the number of seeds and what happened to them:
+// "3", "3 (1 diverged)".
+func seedsNote(s Summary) string {
+	note := strconv.Itoa(len(s.Seeds))
+	switch {
+	case s.Diverged > 0 && s.Unfinished > 0:
+		note += fmt.Sprintf(" (%d diverged, %d unfinished)", s.Diverged, s.Unfinished)
+	case s.Diverged > 0:
+		note += fmt.Sprintf(" (%d diverged)", s.Diverged)
+	case s.Unfinished > 0:
+		note += fmt.Sprintf(" (%d unfinished)", s.Unfinished)
+	}
+	return note
+}

@@ -1,0 +1,86 @@
+package runlog
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// check says what no honest record of a training step holds.
+func (r *Step) check() error {
+	if r.Step < 1 {
+		return fmt.Errorf("step is %d, steps are numbered from 1", r.Step)
+	}
+	return cmp.Or(
+		finite(r.Step, "loss", r.Loss),
+		finite(r.Step, "gradient_norm", r.GradientNorm),
+		finite(r.Step, "learning_rate", r.LearningRate[:]...),
+		finite(r.Step, "epoch", r.Epoch),
+		finite(r.Step, "seconds", r.Seconds),
+		r.Filter.check(r.Step),
+	)
+}
+
+// check allows nil, for optimizers without a filter.
+func (f *Filter) check(step int64) error {
+	if f == nil {
+		return nil
+	}
+	if n := len(f.P); n != 1 && n != 3 {
+		return fmt.Errorf("step %d: filter.P has %d numbers, want 1 or 3", step, n)
+	}
+	return cmp.Or(
+		finite(step, "filter.R", f.R),
+		finite(step, "filter.P", f.P...),
+		finite(step, "filter.qx", f.Qx),
+		finite(step, "filter.innovation", f.Innovation),
+	)
+}
+
+// check says what no honest record of an evaluation holds.
+func (r *Eval) check() error {
+	if r.Step < 0 {
+		return fmt.Errorf("step is %d", r.Step)
+	}
+	if r.Split == "" {
+		return errors.New("an evaluation names no split")
+	}
+	return cmp.Or(
+		finite(r.Step, "loss", r.Loss),
+		finite(r.Step, "top1_error", r.Top1Error),
+		finite(r.Step, "top5_error", r.Top5Error),
+		finite(r.Step, "epoch", r.Epoch),
+		finite(r.Step, "seconds", r.Seconds),
+	)
+}
+
+// check says what no honest record of a process's start holds.
+func (r *Start) check() error {
+	if r.Step < 0 {
+		return fmt.Errorf("step is %d", r.Step)
+	}
+	return nil
+}
+
+// check says what no honest record of a process's end holds.
+func (r *End) check() error {
+	if r.Step < 0 {
+		return fmt.Errorf("step is %d", r.Step)
+	}
+	switch r.Status {
+	case StatusFinished, StatusStopped, StatusDiverged:
+		return finite(r.Step, "seconds", r.Seconds)
+	}
+	return fmt.Errorf("status is %q, want %s, %s or %s", r.Status, StatusFinished, StatusStopped, StatusDiverged)
+}
+
+// finite refuses NaN and the infinities, which JSON cannot hold.
+func finite(step int64, quantity string, values ...float64) error {
+	for _, x := range values {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("step %d: %s is %v, which is not finite", step, quantity, x)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// geometry is how a two-dimensional convolution walks over its input: index 0 is the vertical
+// axis, 1 the horizontal.
+type geometry struct {
+	kernel  [2]int    // kernel's size
+	stride  [2]int    // steps between two windows
+	padding [2][2]int // zeros added before and after
+	in, out [2]int    // sizes of the input and of the output
+}
+
+// newGeometry works out the output's size. An error tells which figure makes no convolution.
+func newGeometry(in, kernel, stride [2]int, padding [2][2]int) (geometry, error) {
+	g := geometry{kernel: kernel, stride: stride, padding: padding, in: in}
+	for axis, name := range [2]string{"height", "width"} {
+		k, s, p := kernel[axis], stride[axis], padding[axis]
+		if k < 1 {
+			return g, fmt.Errorf("kernel's %s is %d, it must be at least 1", name, k)
+		}
+		if s < 1 {
+			return g, fmt.Errorf("stride over the %s is %d, it must be at least 1", name, s)
+		}
+		if p[0] < 0 || p[1] < 0 {
+			return g, fmt.Errorf("padding of the %s is %v, it cannot be negative", name, p)
+		}
+		room := in[axis] + p[0] + p[1] - k
+		if room < 0 {
+			return g, fmt.Errorf("a kernel of %s %d does not fit in an input of %d with padding %v", name, k, in[axis], p)
+		}
+		g.out[axis] = room/s + 1
+	}
+	return g, nil
+}
+
+// isPointwise says whether the kernel is 1x1 and no zeros are added.
+func (g geometry) isPointwise() bool {
+	return g.kernel == [2]int{1, 1} && g.padding == [2][2]int{}
+}
+
+// rows is the number of positions along an axis, after splitting it into stride phases, that the
+// windows touch. With stride 1 that is the input itself.
+func (g geometry) rows(axis int) int {
+	if g.stride[axis] == 1 {
+		return g.in[axis]
+	}
+	return g.out[axis] + (g.kernel[axis]-1)/g.stride[axis]
+}
+
+// alignment is the padding (or, where negative, the cutting) of [batch, height, width, channels]
+// that makes each strided axis start at the first window and end at a whole number of strides.
+func (g geometry) alignment() []compute.PadAxis {
+	pads := make([]compute.PadAxis, 4)
+	for axis, stride := range g.stride {
+		if stride > 1 {
+			start := g.padding[axis][0]
+			pads[axis+1] = compute.PadAxis{Start: start, End: g.rows(axis)*stride - start - g.in[axis]}
+		}
+	}
+	return pads
+}
+
+// phased is the shape in which each axis of the aligned input is split into (row, phase).
+func (g geometry) phased(batch, channels int) []int {
+	return []int{batch, g.rows(0), g.stride[0], g.rows(1), g.stride[1], channels}
+}
+
+// window is the padding of the phased input that leaves kernel element (i, j)'s view of it:
+// [batch, out height, 1, out width, 1, channels]. Its negative puts such a view back in place.
+func (g geometry) window(i, j int) []compute.PadAxis {
+	pads := make([]compute.PadAxis, 6)
+	for axis, at := range [2]int{i, j} {
+		stride := g.stride[axis]
+		row, phase := at/stride, at%stride
+		start := -row
+		if stride == 1 {
+			start += g.padding[axis][0]
+		}
+		pads[1+2*axis] = compute.PadAxis{Start: start, End: g.out[axis] - g.rows(axis) - start}
+		pads[2+2*axis] = compute.PadAxis{Start: -phase, End: phase + 1 - stride}
+	}
+	return pads
+}
+
+// negated is the padding that undoes pads: what was cut off comes back as zeros.
+func negated(pads []compute.PadAxis) []compute.PadAxis {
+	undone := make([]compute.PadAxis, len(pads))
+	for i, pad := range pads {
+		undone[i] = compute.PadAxis{Start: -pad.Start, End: -pad.End}
+	}
+	return undone
+}
+
+// padZeros pads x with zeros; negative amounts cut off.
+func padZeros(x *Node, pads []compute.PadAxis) *Node {
+	for _, pad := range pads {
+		if pad != (compute.PadAxis{}) {
+			return Pad(x, ScalarZero(x.Graph(), x.DType()), pads...)
+		}
+	}
+	return x
+}

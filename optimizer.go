@@ -1,0 +1,192 @@
+package kafisto
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// Optimizer is KaFiStO as a GoMLX optimizer. Make it with New. It holds
+// settings only: everything that changes during training is in non-trainable
+// variables of the model's store, below the optimizer's scope, so that
+// checkpoints carry it. It may serve several graphs and stores at once.
+//
+// Its graph-building methods panic when they are used wrongly, as all graph
+// building in GoMLX does; the message says what to do.
+type Optimizer struct{ config config }
+
+var _ optimizer.Interface = (*Optimizer)(nil)
+
+// Settings returns the effective settings.
+func (o *Optimizer) Settings() Settings { return o.config.Settings }
+
+// step is what one training graph knows between Predict, Observe and
+// UpdateGraph. It is kept with the graph.
+type step struct {
+	state     *state
+	count     *graph.Node // Int64: updates done before this step
+	P         covariance  // predicted
+	qx        *graph.Node
+	layers    []*layer
+	squares   *graph.Node // Float64: mean squared per-example loss; nil before Observe
+	report    *Report     // nil before UpdateGraph
+	observed  bool
+	variables map[*model.Variable]bool
+}
+
+// layer is one trained variable in one training graph.
+type layer struct {
+	variable *model.Variable
+	x, p     *graph.Node // predicted parameters and velocities; p is nil in Vanilla
+	average  *graph.Node // x_avg before the step; nil unless the published qx is adaptive
+	decay    float64     // weight decay coefficient of this layer
+	shrink   float64     // decoupled weight decay coefficient of this layer
+}
+
+func (o *Optimizer) stepKey() string { return "/" + o.config.Settings.Scope + "/step" }
+
+// stepOf returns the graph's step, or nil before Predict.
+func (o *Optimizer) stepOf(g *graph.Graph) *step {
+	s, _ := model.GetGraphParam(g, o.stepKey())
+	current, _ := s.(*step)
+	return current
+}
+
+// Predict moves the covariance and the trainable variables below scope to
+// their predicted values (eq. 11-12, or 17-20): from here on, the graph sees
+// the variables' predictions. Call it in a training graph before the model is
+// built; kafisto.Model does it for you, and knows which variables a model uses
+// before it is built the first time. Here, variables that do not exist yet
+// are unknown, and those that the graph does not use keep moving by their
+// velocities: use scope or Builder.Only to leave them out.
+func (o *Optimizer) Predict(scope *model.Scope, g *graph.Graph) {
+	var variables []*model.Variable
+	for v := range scope.IterVariables() {
+		if o.trains(v) {
+			variables = append(variables, v)
+		}
+	}
+	o.predict(scope, g, variables)
+}
+
+// trains tells whether a variable is for this optimizer. Variables that are
+// not floating point are never trained: GoMLX restores the random state of
+// some checkpoints as trainable.
+func (o *Optimizer) trains(v *model.Variable) bool {
+	return v.Trainable && v.DType().IsFloat() && (o.config.only == nil || o.config.only(v))
+}
+
+func (o *Optimizer) predict(scope *model.Scope, g *graph.Graph, variables []*model.Variable) {
+	switch {
+	case g.NumDevices() > 1:
+		exceptions.Panicf("kafisto: training on %d devices at once is not supported yet: use one device", g.NumDevices())
+	case o.stepOf(g) != nil:
+		exceptions.Panicf("kafisto: Predict was called twice in one graph (optimizer scope %q): wrap the model or call Predict, not both, and give optimizers that share a store different scopes", o.config.Settings.Scope)
+	case len(variables) == 0:
+		exceptions.Panicf("kafisto: there are no trainable variables below scope %q to predict: create the model's variables first, or wrap the model function with kafisto.Model", scope.Scope())
+	}
+	for _, v := range variables {
+		if v.InUseByGraph(g) {
+			exceptions.Panicf("kafisto: variable %q was used in the graph before Predict: call Predict before the model is built", v.Path())
+		}
+	}
+	c := o.config
+	s := &step{state: o.stateIn(scope.Store()), variables: map[*model.Variable]bool{}}
+	s.count = s.state.count.NodeValue(g)
+	for _, v := range variables {
+		s.layers = append(s.layers, &layer{variable: v, x: v.NodeValue(g)})
+		s.variables[v] = true
+	}
+	s.qx = o.predictStateNoise(g, s)
+	s.P = s.state.covariance(g)
+	if c.Algorithm == Vanilla {
+		s.P = s.P.predictVanilla(s.qx)
+	} else {
+		s.P = s.P.predictDynamics(c.VelocityDecay, s.qx, c.VelocityNoise)
+		for _, l := range s.layers {
+			o.move(g, s.state, l)
+		}
+	}
+	for _, l := range s.layers {
+		if c.undecayed == nil || !c.undecayed(l.variable) {
+			l.decay, l.shrink = c.WeightDecay, c.DecoupledWeightDecay
+		}
+	}
+	model.SetGraphParam(g, o.stepKey(), s)
+}
+
+// predictStateNoise is eq. 24-25 in the variant's reading, over all layers.
+func (o *Optimizer) predictStateNoise(g *graph.Graph, s *step) *graph.Node {
+	c := o.config
+	qx := s.state.stateNoise.NodeValue(g)
+	if !c.StateNoise.Adaptive {
+		return qx
+	}
+	// With a first weight of 1, x_avg starts at the initial parameters.
+	beta := firstStep(s.count, 0, c.AverageSmoothing)
+	n := 0
+	d2 := graph.ScalarZero(g, dtypes.Float64)
+	for _, l := range s.layers {
+		variable := s.state.average(l.variable)
+		l.average = variable.NodeValue(g)
+		x := graph.ConvertDType(l.x, l.average.DType())
+		if c.Variant == Paper {
+			l.average = movingAverage(graph.ConvertDType(beta, l.average.DType()), l.average, x)
+			variable.SetNodeValue(l.average)
+		}
+		d2 = graph.Add(d2, normSquared(graph.Sub(x, l.average)))
+		n += l.x.Shape().Size()
+	}
+	estimate := dispersion(c.Variant, d2, n)
+	return movingAverage(graph.Const(g, c.StateNoise.Smoothing), qx, estimate)
+}
+
+// move is eq. 17 and 18 for one layer: x <- x + p; p <- alpha p.
+func (o *Optimizer) move(g *graph.Graph, s *state, l *layer) {
+	velocity := s.velocity(l.variable).NodeValue(g)
+	x := graph.Add(graph.ConvertDType(l.x, velocity.DType()), velocity)
+	l.x = graph.ConvertDType(x, l.variable.DType())
+	l.variable.SetNodeValue(l.x)
+	l.p = graph.MulScalar(velocity, o.config.VelocityDecay)
+}
+
+// Observe records the per-example losses of the minibatch (per token in
+// language models), of any shape but scalar, from which R is estimated (eq.
+// 23), and returns their mean, a scalar of their dtype, to be used as loss.
+// Elements where mask is false count neither in the mean nor in R; mask is a
+// Bool node of the losses' shape, or nil. In a graph without Predict
+// (evaluation), and with constant measurement noise, it only returns the mean.
+func (o *Optimizer) Observe(losses, mask *graph.Node) (mean *graph.Node) {
+	s := o.stepOf(losses.Graph())
+	if s != nil {
+		if s.observed {
+			exceptions.Panicf("kafisto: Observe was called twice in one graph: concatenate the per-example losses, and add auxiliary losses to the scalar loss only")
+		}
+		s.observed = true
+	}
+	if losses.IsScalar() {
+		if s != nil && o.config.MeasurementNoise.Adaptive {
+			exceptions.Panicf("kafisto: the loss function returned a scalar, but R is estimated from per-example losses (eq. 23): return one loss an example, such as kafisto.SparseCrossEntropyLogits does, or use ConstantMeasurementNoise")
+		}
+		return losses
+	}
+	if s != nil {
+		squares := graph.Square(graph.ConvertDType(losses, accumulatorDType(losses)))
+		s.squares = graph.ConvertDType(maskedMean(squares, mask), dtypes.Float64)
+	}
+	return maskedMean(losses, mask)
+}
+
+// Clear deletes the optimizer's variables from the store: the state starts
+// afresh in graphs that are built later. It implements GoMLX's
+// optimizer.Interface.
+func (o *Optimizer) Clear(scope *model.Scope) error {
+	if err := scope.Store().DeleteVariablesInScope("/" + o.config.Settings.Scope); err != nil {
+		return fmt.Errorf("kafisto: deleting the optimizer's state: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package kafisto
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// tinyGradient is the norm below which the published code skips a layer.
+const tinyGradient = 1e-9
+
+// UpdateGraph corrects the predicted variables and the covariance (eq. 13-14,
+// 22-23, 26) by the scalar loss, which is the mean that Observe returned plus
+// auxiliary losses if there are any. It implements GoMLX's
+// optimizer.Interface and is called once in a training graph, after Predict
+// and Observe.
+func (o *Optimizer) UpdateGraph(scope *model.Scope, g *graph.Graph, loss *graph.Node) {
+	s := o.stepOf(g)
+	o.checkWiring(scope, g, s, loss)
+	_ = optimizer.IncrementGlobalStep(g, dtypes.Int64)
+	s.state.count.SetNodeValue(graph.AddScalar(s.count, 1))
+
+	predicted := make([]*graph.Node, len(s.layers))
+	for i, l := range s.layers {
+		predicted[i] = l.x
+	}
+	gradients := graph.Gradient(loss, predicted...)
+	for i, l := range s.layers {
+		optimizer.TraceNaNInGradients(scope, l.variable, gradients[i])
+	}
+	L := graph.ConvertDType(loss, dtypes.Float64)
+	R := o.measureNoise(g, s)
+	m := o.measure(s, gradients, L)
+	S := innovationCovariance(s.P.sx, m.normSquared, R)
+	h := graph.Where(m.skipped, graph.ZerosLike(S), graph.Div(m.normSquared, S))
+	rate := o.config.rate.Node(s.count)
+	kx, kp := s.P.gains(graph.Mul(rate, o.config.target.excess(m.loss, s.count)), S)
+	kx = graph.Where(m.skipped, graph.ZerosLike(kx), kx)
+	if kp != nil {
+		kp = graph.Where(m.skipped, graph.ZerosLike(kp), kp)
+	}
+	for i, l := range s.layers {
+		o.correct(g, s, l, correction{
+			gradient: gradients[i],
+			decayed:  m.decayed[i],
+			kx:       o.ofLayer(kx, i),
+			kp:       o.ofLayer(kp, i),
+			rate:     rate,
+			skipped:  o.ofLayer(m.skipped, i),
+		})
+	}
+	P := s.P.update(graph.ReduceAllMax(h)) // eq. 26
+	s.state.set(P, R, s.qx)
+	s.report = &Report{
+		MeasurementNoise: R,
+		StateNoise:       s.qx,
+		Covariance:       []*graph.Node{P.sx},
+		Innovation:       graph.Neg(o.config.target.excess(L, s.count)),
+		GradientNorm:     graph.Sqrt(graph.ReduceAllSum(m.bare)),
+		LearningRates:    kx,
+	}
+	if P.sc != nil {
+		s.report.Covariance = append(s.report.Covariance, P.sc, P.sp)
+	}
+}
+
+// checkWiring panics with a sentence when UpdateGraph was reached in a way
+// that would train wrongly.
+func (o *Optimizer) checkWiring(scope *model.Scope, g *graph.Graph, s *step, loss *graph.Node) {
+	switch {
+	case g.NumDevices() > 1:
+		exceptions.Panicf("kafisto: training on %d devices at once is not supported yet: use one device", g.NumDevices())
+	case s == nil:
+		exceptions.Panicf("kafisto: UpdateGraph without Predict: wrap the model function with kafisto.Model(opt, modelFn), or call opt.Predict(scope, g) before the model is built, in a graph marked with scope.SetTraining(g, true)")
+	case s.report != nil:
+		exceptions.Panicf("kafisto: UpdateGraph was called twice in one graph: build one graph a step")
+	case s.squares == nil && o.config.MeasurementNoise.Adaptive:
+		exceptions.Panicf("kafisto: UpdateGraph without per-example losses, from which R is estimated (eq. 23): wrap the loss function with kafisto.Loss(opt, perExampleLoss), or call opt.Observe(losses, mask), or use ConstantMeasurementNoise")
+	case !loss.IsScalar():
+		exceptions.Panicf("kafisto: the loss has shape %s: reduce it to a scalar, such as Observe returns", loss.Shape())
+	}
+	for v := range scope.IterVariables() {
+		if o.trains(v) && v.InUseByGraph(g) && !s.variables[v] {
+			exceptions.Panicf("kafisto: variable %q is used but was not predicted, because it was created after Predict or outside of the model function: create it in the function that kafisto.Model wraps, or before Predict", v.Path())
+		}
+	}
+}
+
+// measureNoise is eq. 23.
+func (o *Optimizer) measureNoise(g *graph.Graph, s *step) *graph.Node {
+	R := s.state.measurementNoise.NodeValue(g)
+	noise := o.config.MeasurementNoise
+	if !noise.Adaptive {
+		return R
+	}
+	first := noise.Smoothing
+	if noise.Value == 0 {
+		first = 0
+	}
+	return movingAverage(firstStep(s.count, first, noise.Smoothing), R, s.squares)
+}
+
+// measurement holds Float64 vectors with one element a measurement: a layer,
+// or the whole network.
+type measurement struct {
+	bare        *graph.Node   // |g|^2 without decay
+	normSquared *graph.Node   // |g|^2 with decay
+	loss        *graph.Node   // L with the layer's decay
+	skipped     *graph.Node   // Bool: a tiny gradient
+	decayed     []*graph.Node // a layer: its gradient with decay
+}
+
+func (o *Optimizer) measure(s *step, gradients []*graph.Node, L *graph.Node) (m measurement) {
+	var bare, with, decay []*graph.Node
+	for i, l := range s.layers {
+		gradient := gradients[i]
+		n := normSquared(gradient)
+		bare = append(bare, n)
+		if l.decay == 0 {
+			m.decayed = append(m.decayed, gradient)
+			with = append(with, n)
+			decay = append(decay, graph.ZerosLike(n))
+			continue
+		}
+		gradient = graph.Add(gradient, graph.MulScalar(l.x, l.decay))
+		m.decayed = append(m.decayed, gradient)
+		with = append(with, normSquared(gradient))
+		decay = append(decay, graph.MulScalar(normSquared(l.x), l.decay/2))
+	}
+	m.bare, m.normSquared = o.collect(bare), o.collect(with)
+	m.loss = graph.Add(L, o.collect(decay))
+	m.skipped = graph.LessThan(graph.Sqrt(m.bare), graph.Scalar(L.Graph(), dtypes.Float64, tinyGradient))
+	return m
+}
+
+// collect makes one vector of one scalar a layer: an element a measurement.
+func (o *Optimizer) collect(layers []*graph.Node) *graph.Node {
+	v := graph.Stack(layers, 0)
+	if o.config.WholeNetwork {
+		v = graph.Reshape(graph.ReduceAllSum(v), 1)
+	}
+	return v
+}
+
+// ofLayer returns the scalar of a layer from a vector made by collect.
+func (o *Optimizer) ofLayer(v *graph.Node, layer int) *graph.Node {
+	if v == nil {
+		return nil
+	}
+	if o.config.WholeNetwork {
+		layer = 0
+	}
+	return graph.Reshape(graph.Slice(v, graph.AxisElem(layer)))
+}
+
+// correction is what changes one layer.
+type correction struct {
+	gradient, decayed *graph.Node // without and with weight decay
+	kx, kp            *graph.Node // scalars; kp is nil in Vanilla
+	rate              *graph.Node // learning rate, scalar
+	skipped           *graph.Node // Bool scalar
+}
+
+// correct is eq. 13 and its counterpart for the velocities, for one layer.
+func (o *Optimizer) correct(g *graph.Graph, s *step, l *layer, c correction) {
+	dtype := stateDType(l.variable)
+	as := func(n *graph.Node) *graph.Node { return graph.ConvertDType(n, dtype) }
+	direction := c.decayed
+	if l.p == nil { // the published Vanilla code leaves decay out of the direction
+		direction = c.gradient
+	}
+	x := graph.Sub(as(l.x), graph.Mul(as(c.kx), as(direction)))
+	if l.shrink != 0 {
+		shrink := graph.MulScalar(c.rate, l.shrink)
+		shrink = graph.Where(c.skipped, graph.ZerosLike(shrink), shrink)
+		x = graph.Sub(x, graph.Mul(as(shrink), as(l.x)))
+	}
+	l.variable.SetNodeValue(graph.ConvertDType(x, l.variable.DType()))
+	if l.p != nil {
+		s.state.velocity(l.variable).SetNodeValue(graph.Sub(l.p, graph.Mul(as(c.kp), as(direction))))
+	}
+	if l.average != nil && o.config.Variant == Published {
+		beta := graph.Where(c.skipped, graph.ScalarOne(g, dtypes.Float64), graph.Const(g, o.config.AverageSmoothing))
+		s.state.average(l.variable).SetNodeValue(movingAverage(as(beta), l.average, x))
+	}
+}

@@ -1,0 +1,100 @@
+package kafisto
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+)
+
+// ModelFunc is a model function in one of the usual forms that GoMLX's trainer
+// takes.
+type ModelFunc interface {
+	func(*model.Scope, *graph.Node) *graph.Node |
+		func(*model.Scope, []*graph.Node) []*graph.Node |
+		func(*model.Scope, any, []*graph.Node) []*graph.Node |
+		train.ModelFn
+}
+
+// Model wraps a model function so that in training graphs the model sees the
+// parameters that opt predicts. Evaluation graphs are built as they were. With
+// an optimizer that is not KaFiStO the function is returned unchanged.
+//
+// To know the model's variables before it is built, the function is traced
+// first, in a graph that is thrown away: it must not rely on being called once.
+func Model[F ModelFunc](opt optimizer.Interface, modelFn F) train.ModelFn {
+	fn := canonical(modelFn)
+	o, ok := opt.(*Optimizer)
+	if !ok {
+		return fn
+	}
+	return func(scope *model.Scope, spec any, inputs []*graph.Node) []*graph.Node {
+		g := inputs[0].Graph()
+		if scope.IsTraining(g) {
+			o.predict(scope, g, o.trace(scope, spec, inputs, fn))
+		}
+		return fn(scope, spec, inputs)
+	}
+}
+
+// trace builds the model in a graph of its own, which creates its variables,
+// and returns those that it uses and this optimizer trains, in the store's
+// order.
+func (o *Optimizer) trace(scope *model.Scope, spec any, inputs []*graph.Node, fn train.ModelFn) []*model.Variable {
+	g := graph.NewGraph(inputs[0].Graph().Backend(), "kafisto: trace of the model's variables")
+	defer g.Finalize()
+	model.SetStore(g, scope.Store())
+	scope.SetTraining(g, true)
+	parameters := make([]*graph.Node, len(inputs))
+	for i, input := range inputs {
+		parameters[i] = graph.Parameter(g, fmt.Sprintf("input #%d", i), input.Shape())
+	}
+	fn(scope.ResetVisited(), spec, parameters)
+	var variables []*model.Variable
+	for v := range scope.IterVariables() {
+		if o.trains(v) && v.InUseByGraph(g) {
+			variables = append(variables, v)
+		}
+	}
+	return variables
+}
+
+// canonical gives a model function GoMLX's canonical form.
+func canonical[F ModelFunc](modelFn F) train.ModelFn {
+	switch fn := any(modelFn).(type) {
+	case func(*model.Scope, *graph.Node) *graph.Node:
+		return func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {
+			return []*graph.Node{fn(scope, inputs[0])}
+		}
+	case func(*model.Scope, []*graph.Node) []*graph.Node:
+		return func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {
+			return fn(scope, inputs)
+		}
+	case func(*model.Scope, any, []*graph.Node) []*graph.Node:
+		return fn
+	default:
+		return any(modelFn).(train.ModelFn)
+	}
+}
+
+// PerExampleLoss returns one loss for each example (or token), of any shape but
+// scalar, from the labels and the model's predictions.
+type PerExampleLoss func(labels, predictions []*graph.Node) *graph.Node
+
+// Loss wraps a per-example loss for GoMLX's trainer: it hands the losses to
+// opt, which estimates R from them, and returns their mean. A Bool label after
+// the first, of the losses' shape, is a mask: elements where it is false count
+// neither in the mean nor in R. With an optimizer that is not KaFiStO it is
+// just the (masked) mean.
+func Loss(opt optimizer.Interface, perExample PerExampleLoss) train.LossFn {
+	return func(labels, predictions []*graph.Node) *graph.Node {
+		losses := perExample(labels, predictions)
+		mask := findMask(labels, losses)
+		if o, ok := opt.(*Optimizer); ok {
+			return o.Observe(losses, mask)
+		}
+		return maskedMean(losses, mask)
+	}
+}
