@@ -43,23 +43,21 @@ func BatchNorm(scope *model.Scope, x *Node) *Node {
 	runningMean := variable("mean", initializer.Zero).SetTrainable(false)
 	runningVariance := variable("variance", initializer.One).SetTrainable(false)
 
-	rows := Reshape(x, -1, channels)
 	if !scope.IsTraining(g) {
 		factor := Div(scale, standardDeviation(runningVariance.NodeValue(g)))
 		shift := Sub(offset, Mul(runningMean.NodeValue(g), factor))
-		y := Add(Mul(rows, alongLastAxis(factor, 2)), alongLastAxis(shift, 2))
-		return Reshape(y, x.Shape().Dimensions...)
+		return Add(Mul(x, alongLastAxis(factor, x.Rank())), alongLastAxis(shift, x.Rank()))
 	}
-	count := rows.Shape().Dimensions[0]
+	count := x.Shape().Size() / channels
 	if count < 2 {
 		exceptions.Panicf("nn: batch normalisation %s: training needs more than one value per channel, input is %s",
 			scope.Scope(), x.Shape())
 	}
-	mean, variance := batchMoments(rows)
+	mean, variance := batchMoments(x)
 	unbiased := MulScalar(variance, float64(count)/float64(count-1))
 	moveAverage(runningMean, mean)
 	moveAverage(runningVariance, unbiased)
-	return Reshape(normalize(rows, scale, offset), x.Shape().Dimensions...)
+	return normalize(x, mean, variance, scale, offset)
 }
 
 // moveAverage moves a running average towards the batch's value, which it is not differentiated by.
@@ -70,10 +68,25 @@ func moveAverage(running *model.Variable, batch *Node) {
 		MulScalar(StopGradient(batch), batchNormMomentum)))
 }
 
-// batchMoments is the mean and the biased variance of each column.
-func batchMoments(rows *Node) (mean, variance *Node) {
-	mean = ReduceMean(rows, 0)
-	return mean, ReduceMean(Square(Sub(rows, alongLastAxis(mean, 2))), 0)
+// batchMoments is the mean and the biased variance of each channel.
+func batchMoments(x *Node) (mean, variance *Node) {
+	mean = channelMean(x)
+	return mean, channelMean(Square(Sub(x, alongLastAxis(mean, x.Rank()))))
+}
+
+// channelMean is the mean over all axes but the last.
+func channelMean(x *Node) *Node {
+	count := x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1]
+	return DivScalar(channelSum(x), float64(count))
+}
+
+// channelSum is the sum over all axes but the last.
+func channelSum(x *Node) *Node {
+	axes := make([]int, x.Rank()-1)
+	for i := range axes {
+		axes[i] = i
+	}
+	return ReduceSum(x, axes...)
 }
 
 // standardDeviation is the root of the variance plus epsilon.
@@ -81,31 +94,25 @@ func standardDeviation(variance *Node) *Node {
 	return Sqrt(AddScalar(variance, batchNormEpsilon))
 }
 
-// normalize gives each column of rows zero mean and unit variance, scales it and shifts it.
+// normalize gives each channel of x, whose moments are mean and variance, zero mean and unit
+// variance, scales it and shifts it.
 //
 // It has its own gradient because automatic differentiation, which goes through mean and variance
 // step by step, passes over memory about twice as often on a backend that does not fuse.
-func normalize(rows, scale, offset *Node) *Node {
-	forward := func(inputs []*Node, link *Node) *Node {
-		rows, scale, offset := inputs[0], inputs[1], inputs[2]
-		mean, variance := batchMoments(rows)
-		centred := Sub(rows, alongLastAxis(mean, 2))
-		factor := Div(scale, standardDeviation(variance))
-		return Add(Mul(centred, alongLastAxis(factor, 2)), alongLastAxis(Add(offset, link), 2))
-	}
-	return withGradient([]*Node{rows, scale, offset}, forward, func(adjoint *Node) []*Node {
-		mean, variance := batchMoments(rows)
-		centred := Sub(rows, alongLastAxis(mean, 2))
-		deviation := standardDeviation(variance)
-		factor := Div(scale, deviation)
-
-		gradOffset := ReduceSum(adjoint, 0)
-		gradScale := Div(ReduceSum(Mul(adjoint, centred), 0), deviation)
+func normalize(x, mean, variance, scale, offset *Node) *Node {
+	rank := x.Rank()
+	centred := Sub(x, alongLastAxis(mean, rank))
+	deviation := standardDeviation(variance)
+	factor := Div(scale, deviation)
+	y := Add(Mul(centred, alongLastAxis(factor, rank)), alongLastAxis(offset, rank))
+	return withGradient(y, []*Node{x, scale, offset}, func(adjoint *Node) []*Node {
+		gradOffset := channelSum(adjoint)
+		gradScale := Div(channelSum(Mul(adjoint, centred)), deviation)
 		// x's gradient is the adjoint less its mean and less its projection on the normalised x.
-		count := float64(rows.Shape().Dimensions[0])
+		count := float64(x.Shape().Size() / scale.Shape().Size())
 		level := DivScalar(gradOffset, count)
 		slope := DivScalar(Div(gradScale, deviation), count)
-		residual := Sub(Sub(adjoint, alongLastAxis(level, 2)), Mul(centred, alongLastAxis(slope, 2)))
-		return []*Node{Mul(residual, alongLastAxis(factor, 2)), gradScale, gradOffset}
+		residual := Sub(Sub(adjoint, alongLastAxis(level, rank)), Mul(centred, alongLastAxis(slope, rank)))
+		return []*Node{Mul(residual, alongLastAxis(factor, rank)), gradScale, gradOffset}
 	})
 }

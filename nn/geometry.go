@@ -66,26 +66,48 @@ func (g geometry) alignment() []compute.PadAxis {
 	return pads
 }
 
-// phased is the shape in which each axis of the aligned input is split into (row, phase).
+// phased is the shape in which each strided axis of the aligned input is split into (row, phase).
 func (g geometry) phased(batch, channels int) []int {
-	return []int{batch, g.rows(0), g.stride[0], g.rows(1), g.stride[1], channels}
+	dims := []int{batch}
+	for axis, stride := range g.stride {
+		dims = append(dims, g.rows(axis))
+		if stride > 1 {
+			dims = append(dims, stride)
+		}
+	}
+	return append(dims, channels)
 }
 
-// window is the padding of the phased input that leaves kernel element (i, j)'s view of it:
-// [batch, out height, 1, out width, 1, channels]. Its negative puts such a view back in place.
+// view is the shape of what one kernel element sees of the phased input: one phase of as many rows
+// as the output has.
+func (g geometry) view(batch, channels int) []int {
+	dims := []int{batch}
+	for axis, stride := range g.stride {
+		dims = append(dims, g.out[axis])
+		if stride > 1 {
+			dims = append(dims, 1)
+		}
+	}
+	return append(dims, channels)
+}
+
+// window is the padding of the phased input that leaves kernel element (i, j)'s view of it. The
+// same padding negated puts such a view back in its place.
 func (g geometry) window(i, j int) []compute.PadAxis {
-	pads := make([]compute.PadAxis, 6)
+	pads := []compute.PadAxis{{}}
 	for axis, at := range [2]int{i, j} {
 		stride := g.stride[axis]
 		row, phase := at/stride, at%stride
 		start := -row
 		if stride == 1 {
-			start += g.padding[axis][0]
+			start += g.padding[axis][0] // strided axes have been aligned
 		}
-		pads[1+2*axis] = compute.PadAxis{Start: start, End: g.out[axis] - g.rows(axis) - start}
-		pads[2+2*axis] = compute.PadAxis{Start: -phase, End: phase + 1 - stride}
+		pads = append(pads, compute.PadAxis{Start: start, End: g.out[axis] - g.rows(axis) - start})
+		if stride > 1 {
+			pads = append(pads, compute.PadAxis{Start: -phase, End: phase + 1 - stride})
+		}
 	}
-	return pads
+	return append(pads, compute.PadAxis{})
 }
 
 // negated is the padding that undoes pads: what was cut off comes back as zeros.

@@ -1,55 +1,48 @@
 package nn
 
 import (
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// withGradient builds an operation that has its own gradient.
+// backward gives the adjoints of an operation's inputs (the gradients of the loss with respect to
+// them), in their order and shapes, from the adjoint of its value.
+type backward func(adjoint *Node) []*Node
+
+// withGradient is value, which was computed from inputs, with its own gradient in place of the one
+// that automatic differentiation would find. If backward is built from differentiable operations,
+// the result can be differentiated twice.
 //
-// forward builds the value. It gets the inputs, with the gradient stopped, and link, a scalar that
-// is always zero: forward must add it to something that reaches the value, best to something small.
-// Automatic differentiation finds its way from the value to the inputs along the link, and nothing
-// else.
-//
-// backward is called once for each derivative that is taken. It gets the adjoint of the value (the
-// gradient of the loss with respect to it) and returns those of the inputs, in their order and
-// shapes. If it is built from differentiable operations on the inputs themselves, the operation can
-// be differentiated twice.
-func withGradient(
-	inputs []*Node,
-	forward func(inputs []*Node, link *Node) *Node,
-	backward func(adjoint *Node) []*Node,
-) *Node {
-	var adjoints []*Node
-	stopped := make([]*Node, len(inputs))
-	var link *Node
-	for i, input := range inputs {
-		stopped[i] = StopGradient(input)
-		// The adjoint that arrives here along the link means nothing: the true one takes its place.
-		marked := IdentityWithCustomGradient(input, func(_, _ *Node) *Node { return adjoints[i] })
-		term := firstElement(marked)
-		if link == nil {
-			link = term
-		} else {
-			link = Add(link, term)
-		}
-	}
-	link = MulScalar(link, 0)
-	// Differentiation visits the value before the inputs, so the adjoints are there when asked for.
-	return IdentityWithCustomGradient(forward(stopped, link), func(_, adjoint *Node) *Node {
-		adjoints = backward(adjoint)
-		return adjoint
-	})
+// It is made of GoMLX's scheduling barrier, which passes value on and names inputs as dependencies:
+// free on the pure-Go backend, and on XLA an addition of zero that fuses into what comes next.
+func withGradient(value *Node, inputs []*Node, gradient backward) *Node {
+	result := SchedulingBarrier(value, inputs...)
+	backwards(result.Graph())[result] = gradient
+	return result
 }
 
-// firstElement is the first element of x as a scalar.
-func firstElement(x *Node) *Node {
-	if x.Rank() == 0 {
-		return x
+// backwardsKey is the key of a graph's state under which backwards keeps its table.
+type backwardsKey struct{}
+
+// backwards is the graph's table of gradients that belong to the barriers of withGradient.
+func backwards(g *Graph) map[*Node]backward {
+	table, ok := g.State(backwardsKey{}).(map[*Node]backward)
+	if !ok {
+		table = make(map[*Node]backward)
+		g.AttachState(backwardsKey{}, table)
 	}
-	first := make([]SliceAxisSpec, x.Rank())
-	for axis := range first {
-		first[axis] = AxisElem(0)
+	return table
+}
+
+// init teaches automatic differentiation the barriers of withGradient; all others keep their
+// gradient. GoMLX offers its table of gradients for such extensions.
+func init() {
+	original := VJPRegistration[NodeTypeSchedulingBarrier]
+	VJPRegistration[NodeTypeSchedulingBarrier] = func(node *Node, adjoints []*Node, shape shapes.Shape) []*Node {
+		gradient, ok := backwards(node.Graph())[node]
+		if !ok {
+			return original(node, adjoints, shape)
+		}
+		return append([]*Node{nil}, gradient(adjoints[0])...) // nothing flows into the value itself
 	}
-	return Reshape(Slice(x, first...))
 }

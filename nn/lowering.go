@@ -33,7 +33,7 @@ func convolve(x, w *Node, g geometry) *Node {
 //   - GoMLX's input gradient of even kernels is wrong, and with padding beyond half of the kernel it
 //     panics: patches, on every backend.
 func chooseLowering(backend compute.Backend, g geometry) lowering {
-	onGo := backend.Name() == "go"
+	onGo := backend.String() == "go"
 	switch {
 	case g.isPointwise() && onGo:
 		return pointwise

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -35,18 +37,14 @@ func convolveByProduct(x, w *Node, g geometry) *Node {
 // [batch * out height * out width, kernel height * kernel width * channels]. Its gradient is fold.
 func unfold(x *Node, g geometry) *Node {
 	batch, channels := x.Shape().Dimensions[0], x.Shape().Dimensions[3]
-	forward := func(inputs []*Node, link *Node) *Node {
-		phased := Reshape(padZeros(inputs[0], g.alignment()), g.phased(batch, channels)...)
-		var windows []*Node
-		for i := range g.kernel[0] {
-			for j := range g.kernel[1] {
-				windows = append(windows, Reshape(padZeros(phased, g.window(i, j)), -1, channels))
-			}
+	phased := reshape(padZeros(x, g.alignment()), g.phased(batch, channels))
+	var windows []*Node
+	for i := range g.kernel[0] {
+		for j := range g.kernel[1] {
+			windows = append(windows, Reshape(padZeros(phased, g.window(i, j)), -1, channels))
 		}
-		windows[0] = Add(windows[0], link)
-		return Concatenate(windows, 1)
 	}
-	return withGradient([]*Node{x}, forward, func(adjoint *Node) []*Node {
+	return withGradient(Concatenate(windows, 1), []*Node{x}, func(adjoint *Node) []*Node {
 		return []*Node{fold(adjoint, g, batch, channels)}
 	})
 }
@@ -54,45 +52,48 @@ func unfold(x *Node, g geometry) *Node {
 // fold adds up the rows of unfold where they came from: [batch, height, width, channels]. Its
 // gradient is unfold.
 func fold(rows *Node, g geometry, batch, channels int) *Node {
-	forward := func(inputs []*Node, link *Node) *Node {
-		size := g.kernel[0] * g.kernel[1]
-		rows := Reshape(inputs[0], batch, g.out[0], g.out[1], size, channels)
-		var sum *Node
-		for i := range g.kernel[0] {
-			for j := range g.kernel[1] {
-				window := pick(rows, i*g.kernel[1]+j, size)
-				window = Reshape(window, batch, g.out[0], 1, g.out[1], 1, channels)
-				window = padZeros(window, negated(g.window(i, j)))
-				if sum == nil {
-					sum = Add(window, link)
-				} else {
-					sum = Add(sum, window)
-				}
+	size := g.kernel[0] * g.kernel[1]
+	windows := Reshape(rows, -1, size, channels)
+	var sum *Node
+	for i := range g.kernel[0] {
+		for j := range g.kernel[1] {
+			window := reshape(pick(windows, i*g.kernel[1]+j, size), g.view(batch, channels))
+			window = padZeros(window, negated(g.window(i, j)))
+			if sum == nil {
+				sum = window
+			} else {
+				sum = Add(sum, window)
 			}
 		}
-		aligned := Reshape(sum, batch, g.rows(0)*g.stride[0], g.rows(1)*g.stride[1], channels)
-		return padZeros(aligned, negated(g.alignment()))
 	}
-	return withGradient([]*Node{rows}, forward, func(adjoint *Node) []*Node {
+	aligned := Reshape(sum, batch, g.rows(0)*g.stride[0], g.rows(1)*g.stride[1], channels)
+	x := padZeros(aligned, negated(g.alignment()))
+	return withGradient(x, []*Node{rows}, func(adjoint *Node) []*Node {
 		return []*Node{unfold(adjoint, g)}
 	})
 }
 
-// pick is element index of size along axis 3 of the five axes of rows.
-func pick(rows *Node, index, size int) *Node {
-	pads := make([]compute.PadAxis, 5)
-	pads[3] = compute.PadAxis{Start: -index, End: index + 1 - size}
-	return padZeros(rows, pads)
+// pick is element index of size along the middle axis of the three axes of x.
+func pick(x *Node, index, size int) *Node {
+	middle := compute.PadAxis{Start: -index, End: index + 1 - size}
+	return Squeeze(padZeros(x, []compute.PadAxis{{}, middle, {}}), 1)
+}
+
+// reshape is Reshape, but no operation at all (on the pure-Go backend, often a copy) if x has that
+// shape already.
+func reshape(x *Node, dims []int) *Node {
+	if slices.Equal(x.Shape().Dimensions, dims) {
+		return x
+	}
+	return Reshape(x, dims...)
 }
 
 // product is the matrix product of a [rows, inner] and b [inner, columns], for many rows. Its
 // gradient for b transposes the adjoint only, never the tall matrix a, which the pure-Go backend
 // would take longer over than over the product.
 func product(a, b *Node) *Node {
-	forward := func(inputs []*Node, link *Node) *Node {
-		return Add(Dot(inputs[0], inputs[1]).Product(), link)
-	}
-	return withGradient([]*Node{a, b}, forward, func(adjoint *Node) []*Node {
+	y := Dot(a, b).Product()
+	return withGradient(y, []*Node{a, b}, func(adjoint *Node) []*Node {
 		gradA := DotGeneral(adjoint, []int{1}, nil, b, []int{1}, nil)
 		gradB := Transpose(Dot(Transpose(adjoint, 0, 1), a).Product(), 0, 1)
 		return []*Node{gradA, gradB}

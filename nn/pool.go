@@ -21,7 +21,7 @@ func MaxPool2x2(x *Node) *Node {
 	squares := squares2x2(x)
 	best := squares[0]
 	for _, candidate := range squares[1:] {
-		best = Where(GreaterThan(candidate, best), candidate, best)
+		best = Max(best, candidate)
 	}
 	return best
 }

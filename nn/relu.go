@@ -7,9 +7,9 @@ import (
 // ReLU is max(x, 0). Its gradient at exactly zero is 0, as PyTorch's is; that of GoMLX's Max is 1,
 // and takes several more passes over memory.
 func ReLU(x *Node) *Node {
-	forward := func(inputs []*Node, link *Node) *Node { return Max(inputs[0], link) }
-	return withGradient([]*Node{x}, forward, func(adjoint *Node) []*Node {
-		positive := GreaterThan(x, ScalarZero(x.Graph(), x.DType()))
-		return []*Node{Where(positive, adjoint, ZerosLike(adjoint))}
+	zero := ScalarZero(x.Graph(), x.DType())
+	y := Max(x, zero)
+	return withGradient(y, []*Node{x}, func(adjoint *Node) []*Node {
+		return []*Node{Where(GreaterThan(y, zero), adjoint, ZerosLike(adjoint))}
 	})
 }

@@ -55,13 +55,8 @@ func (o *Optimizer) Settings() Settings { return o.settings }
 // optimizer.Interface. Like all graph building it panics on errors, which
 // model.Exec and train.Trainer return as such.
 func (o *Optimizer) UpdateGraph(scope *model.Scope, g *graph.Graph, loss *graph.Node) {
-	if !loss.IsScalar() || !loss.DType().IsFloat() {
-		exceptions.Panicf("optim: %s: the loss is %s: it must be a float scalar, such as the mean of the per-example losses", o.settings.Algorithm, loss.Shape())
-	}
 	parameters := parametersOf(scope, g)
-	if len(parameters) == 0 {
-		exceptions.Panicf("optim: %s: the graph uses no trainable float variable in scope %q", o.settings.Algorithm, scope.Scope())
-	}
+	o.check(scope, g, loss, parameters)
 	nodes := make([]*graph.Node, len(parameters))
 	for i, v := range parameters {
 		nodes[i] = v.NodeValue(g)
@@ -83,6 +78,27 @@ func (o *Optimizer) UpdateGraph(scope *model.Scope, g *graph.Graph, loss *graph.
 	change := o.rule.prepare(rate, graph.ConvertDType(graph.OnePlus(step), dtypes.Float64))
 	for i, v := range parameters {
 		o.update(v, gradients[i], rate, change)
+	}
+}
+
+// check panics with a sentence where the step would train wrongly. GoMLX puts
+// variables as constants into graphs that are not marked as training (on
+// backends that prefer this, such as Go's): every step would start again from
+// the first values.
+func (o *Optimizer) check(scope *model.Scope, g *graph.Graph, loss *graph.Node, parameters []*model.Variable) {
+	name := o.settings.Algorithm
+	if !loss.IsScalar() || !loss.DType().IsFloat() {
+		exceptions.Panicf("optim: %s: the loss is %s: it must be a float scalar, such as the mean of the per-example losses", name, loss.Shape())
+	}
+	if len(parameters) == 0 {
+		exceptions.Panicf("optim: %s: the graph uses no trainable float variable in scope %q", name, scope.Scope())
+	}
+	training := scope.IsTraining(g)
+	for _, v := range parameters {
+		training = training && v.NodeValue(g).Type() != graph.NodeTypeConstant
+	}
+	if !training {
+		exceptions.Panicf("optim: %s: the graph was not marked as training when the model was built: call scope.SetTraining(g, true) first", name)
 	}
 }
 

@@ -12,14 +12,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
 
 const defaultStall = 30 * time.Second
 
-var errStalled = errors.New("the server has sent nothing for too long")
+var errStalled = errors.New("the server has sent nothing for too long: fetch again to take it up there")
 
 // brokenError marks a download that may be taken up again.
 type brokenError struct{ error }
@@ -92,24 +91,19 @@ func (s source) verify(path string) error {
 	return nil
 }
 
-// download adds to part what it lacks of the source.
-func (s source) download(ctx context.Context, part string, options FetchOptions) (err error) {
-	file, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := syncAndClose(file); err == nil {
-			err = closeErr
+// download adds to part what it lacks of the source. A tag file beside it keeps
+// what the server calls this version of the file.
+func (s source) download(ctx context.Context, part string, options FetchOptions) error {
+	have, tag := int64(0), []byte(nil)
+	if info, err := os.Stat(part); err == nil {
+		if info.Size() == s.size {
+			return nil // whole, not checked yet
 		}
-	}()
-	have, err := file.Seek(0, io.SeekEnd)
-	if err != nil || have == s.size {
-		return err
+		have = info.Size()
+		tag, _ = os.ReadFile(part + ".tag")
 	}
-	tag, _ := os.ReadFile(part + ".tag")
 	if have > s.size || len(tag) == 0 {
-		have = 0 // without the server's tag the rest might be another file's
+		have = 0 // without a tag the rest might be another version's
 	}
 
 	stall := options.Stall
@@ -123,25 +117,37 @@ func (s source) download(ctx context.Context, part string, options FetchOptions)
 
 	response, err := s.request(ctx, have, string(tag), options.Client)
 	if err != nil {
+		if !errors.As(err, new(brokenError)) {
+			os.Remove(part + ".tag") // the next try starts afresh
+		}
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {
 		have = 0
-	}
-	if err := file.Truncate(have); err != nil {
-		return err
-	}
-	if _, err := file.Seek(have, io.SeekStart); err != nil {
-		return err
-	}
-	if have == 0 {
 		if err := os.WriteFile(part+".tag", []byte(validator(response.Header)), 0o644); err != nil {
 			return err
 		}
 	}
 	body := &watchedBody{ctx: ctx, body: response.Body, fed: func() { watchdog.Reset(stall) }}
-	return s.receive(file, body, have, options.Progress)
+	return s.store(part, body, have, options.Progress)
+}
+
+// store keeps the first have bytes of part and appends the body.
+func (s source) store(part string, body io.Reader, have int64, progress func(string, int64, int64)) error {
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if err = file.Truncate(have); err == nil {
+		if _, err = file.Seek(have, io.SeekStart); err == nil {
+			err = s.receive(file, body, have, progress)
+		}
+	}
+	if closeErr := syncAndClose(file); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // request asks for the source from byte have on and refuses wrong answers.
@@ -215,7 +221,7 @@ func (s source) receive(file io.Writer, body io.Reader, have int64, progress fun
 		case errors.Is(err, io.EOF) && have == s.size:
 			return nil
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return brokenError{fmt.Errorf("the connection ended after %s of %s bytes: fetch again to take it up there", strconv.FormatInt(have, 10), strconv.FormatInt(s.size, 10))}
+			return brokenError{fmt.Errorf("the connection ended after %d of %d bytes: fetch again to take it up there", have, s.size)}
 		default:
 			return err
 		}

@@ -12,15 +12,12 @@ import (
 	"path/filepath"
 )
 
-const (
-	// maxExtra is what an archive may hold besides the members, in bytes.
-	maxExtra = 16 << 20
-	// maxEntries is how many entries an archive may have.
-	maxEntries = 1000
-)
+// maxEntries is how many entries an archive may have.
+const maxEntries = 1000
 
-// extractFile unpacks the members of a gzipped tar file into dir.
-func extractFile(ctx context.Context, archive, dir, folder string, members []member) error {
+// extractFile unpacks members of a gzipped tar file into dir; maxBytes is as
+// for extract.
+func extractFile(ctx context.Context, archive, dir, folder string, members []member, maxBytes int64) error {
 	file, _, err := openRegular(archive)
 	if err != nil {
 		return err
@@ -31,7 +28,7 @@ func extractFile(ctx context.Context, archive, dir, folder string, members []mem
 		return fmt.Errorf("data: cannot open the cache folder: %w", err)
 	}
 	defer root.Close()
-	if err := extract(ctx, file, archive, root, folder, members); err != nil {
+	if err := extract(ctx, file, archive, root, folder, members, maxBytes); err != nil {
 		return err
 	}
 	if err := syncFolder(dir); err != nil {
@@ -43,19 +40,17 @@ func extractFile(ctx context.Context, archive, dir, folder string, members []mem
 // extract unpacks folder/member for each member of the gzipped tar stream r
 // into root as member, each under a temporary name until it is whole. An entry
 // that leads outside or is neither a file nor a folder is an error, so is an
-// archive that holds much else; other files in it are passed over.
-func extract(ctx context.Context, r io.Reader, name string, root *os.Root, folder string, members []member) error {
+// archive that unpacks to more than maxBytes; other files in it are passed over.
+func extract(ctx context.Context, r io.Reader, name string, root *os.Root, folder string, members []member, maxBytes int64) error {
 	unpacked, err := gzip.NewReader(r)
 	if err != nil {
 		return fmt.Errorf("data: %s: not a gzip file (%w): fetch it again", name, err)
 	}
 	wanted := map[string]member{}
-	limit := int64(maxExtra)
 	for _, m := range members {
 		wanted[folder+"/"+m.file] = m
-		limit += m.size
 	}
-	archive := tar.NewReader(&cappedReader{r: unpacked, left: limit, ctx: ctx})
+	archive := tar.NewReader(&cappedReader{r: unpacked, left: maxBytes, ctx: ctx})
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {

@@ -11,6 +11,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// maxExtra is what an archive may hold besides the data set's own files, in bytes.
+const maxExtra = 16 << 20
+
 // FetchOptions changes how Fetch downloads. The zero value is ready for use.
 type FetchOptions struct {
 	// Client makes the requests; nil means http.DefaultClient.
@@ -37,6 +40,8 @@ type FetchOptions struct {
 // the cache, so that a copy put there by hand serves as well; of them only the
 // data set's own files are unpacked. A file in the cache that is not the
 // published one is never overwritten or deleted: it is an error.
+//
+// An embedded set needs no folder: the answer is "".
 //
 // Two processes may fetch into one folder: one waits for the other.
 func Fetch(ctx context.Context, name, cacheDir string, options FetchOptions) (dir string, err error) {
@@ -83,7 +88,11 @@ func (s *dataSet) fetch(ctx context.Context, cacheDir string, options FetchOptio
 	if err := s.sources[0].fetch(ctx, archive, options); err != nil {
 		return "", err
 	}
-	return dir, extractFile(ctx, archive, dir, s.folder, missing)
+	maxBytes := int64(maxExtra)
+	for _, m := range s.members {
+		maxBytes += m.size
+	}
+	return dir, extractFile(ctx, archive, dir, s.folder, missing, maxBytes)
 }
 
 // missingMembers lists the members that dir lacks. One of another size is an

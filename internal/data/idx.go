@@ -45,10 +45,10 @@ func ReadIDX(r io.Reader, name string, rank, maxValues int) (dims []int, values 
 	}
 	values, err = io.ReadAll(io.LimitReader(r, int64(want)+1))
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && len(values) < want:
+	case len(values) < want && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)):
 		return nil, nil, shortFile(name, fmt.Sprintf("after %d of %d values", len(values), want), io.ErrUnexpectedEOF)
 	case err != nil:
-		return nil, nil, fmt.Errorf("data: %s: cannot read: %w", name, err)
+		return nil, nil, fmt.Errorf("data: %s: cannot be read to its end (%w): fetch it again", name, err)
 	case len(values) > want:
 		return nil, nil, fmt.Errorf("data: %s: goes on after the %d values of its header: the file is damaged; fetch it again", name, want)
 	}

@@ -3,6 +3,9 @@ package report
 import (
 	"fmt"
 	"image/color"
+	"regexp"
+	"strconv"
+	"strings"
 )
 
 // Colours of a figure's parts, in light mode. In the HTML page each is
@@ -49,4 +52,52 @@ func fade(c color.NRGBA, opacity float64) color.NRGBA {
 // hex is the colour as written in SVG and CSS: #RRGGBB.
 func hex(c color.NRGBA) string {
 	return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B)
+}
+
+// svgColour matches a colour as the plotting library writes it.
+var svgColour = regexp.MustCompile(`#[0-9A-F]{6}\b`)
+
+// themed replaces the colours in an SVG by the page's custom properties. The
+// nearest one is meant: the plotting library rounds colours that have an
+// opacity.
+func themed(svg string) string {
+	return svgColour.ReplaceAllStringFunc(svg, func(text string) string {
+		v, _ := strconv.ParseUint(text[1:], 16, 32) // the pattern admits only numbers
+		c := rgb(uint8(v>>16), uint8(v>>8), uint8(v))
+		best, property := distance(c, inkColour), "ink"
+		consider := func(d int, name string) {
+			if d < best {
+				best, property = d, name
+			}
+		}
+		consider(distance(c, lineColour), "line")
+		consider(distance(c, gridColour), "grid")
+		for i, g := range lightPalette {
+			consider(distance(c, g), groupProperty(i))
+		}
+		return "var(--" + property + ")"
+	})
+}
+
+// distance is the sum of the differences of the colours' parts.
+func distance(a, b color.NRGBA) int {
+	d := 0
+	for _, pair := range [][2]uint8{{a.R, b.R}, {a.G, b.G}, {a.B, b.B}} {
+		d += int(max(pair[0], pair[1])) - int(min(pair[0], pair[1]))
+	}
+	return d
+}
+
+// groupProperty names the custom property with the group's colour.
+func groupProperty(index int) string {
+	return "g" + strconv.Itoa(index%len(lightPalette))
+}
+
+// paletteCSS sets the custom properties of the groups' colours.
+func paletteCSS(palette []color.NRGBA) string {
+	var b strings.Builder
+	for i, c := range palette {
+		fmt.Fprintf(&b, "--%s:%s;", groupProperty(i), hex(c))
+	}
+	return b.String()
 }

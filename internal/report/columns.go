@@ -31,7 +31,7 @@ var columns = []column{
 // cell is one entry of the summary table.
 type cell struct {
 	Text string
-	Best bool // lowest of its column
+	Best bool // lowest of its column, as far as its decimals tell
 }
 
 // cells is the summary table: a row a summary, an entry a column.
@@ -39,7 +39,8 @@ func cells(summaries []Summary) [][]cell {
 	rows := make([][]cell, len(summaries))
 	spread := severalSeeds(summaries)
 	for _, c := range columns {
-		decimals, best := c.places(summaries), c.best(summaries)
+		decimals := c.places(summaries)
+		best := formatNumber(c.best(summaries), decimals)
 		for i, s := range summaries {
 			st := c.pick(s)
 			text := formatStat(st, decimals, spread)
@@ -48,7 +49,7 @@ func cells(summaries []Summary) [][]cell {
 			}
 			rows[i] = append(rows[i], cell{
 				Text: text,
-				Best: best == st.Mean && s.Diverged == 0, // false for NaN
+				Best: best != dash && s.Diverged == 0 && best == formatNumber(st.Mean, decimals),
 			})
 		}
 	}

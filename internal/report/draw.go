@@ -11,6 +11,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
+// labelSize is the type size, in points, of everything but the title.
+const labelSize = 10.5
+
 // textStyle is the figures' type, left-aligned at its baseline.
 func textStyle(size float64, c color.Color) text.Style {
 	return text.Style{
@@ -24,15 +27,16 @@ func textStyle(size float64, c color.Color) text.Style {
 func newPlot(p panel) (*plot.Plot, error) {
 	pl := plot.New()
 	pl.BackgroundColor = nil
+	x0, x1, y0, y1 := p.limits()
 	styleAxis(&pl.X, "step")
 	if p.epochs {
 		pl.X.Label.Text = "epoch"
 	}
-	styleAxis(&pl.Y, p.axis)
+	styleAxis(&pl.Y, "") // drawPanel writes the label
 	pl.Y.LineStyle.Width = 0
-	pl.X.Tick.Marker, pl.Y.Tick.Marker = linearTicks{}, linearTicks{}
+	pl.X.Tick.Marker = linearTicks{whole: !p.epochs || x1-x0 >= 2}
+	pl.Y.Tick.Marker = linearTicks{}
 	if p.log {
-		pl.Y.Label.Text += " (log scale)"
 		pl.Y.Scale = plot.LogScale{}
 		pl.Y.Tick.Marker = logTicks{}
 	}
@@ -47,15 +51,15 @@ func newPlot(p panel) (*plot.Plot, error) {
 			}
 		}
 	}
-	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = p.limits()
+	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = x0, x1, y0, y1
 	return pl, nil
 }
 
 func styleAxis(a *plot.Axis, label string) {
 	a.Label.Text = label
 	a.Label.Padding = vg.Points(4)
-	for style, size := range map[*text.Style]float64{&a.Label.TextStyle: 10, &a.Tick.Label: 9.5} {
-		styled := textStyle(size, inkColour)
+	for _, style := range []*text.Style{&a.Label.TextStyle, &a.Tick.Label} {
+		styled := textStyle(labelSize, inkColour)
 		style.Color, style.Font = styled.Color, styled.Font
 	}
 	a.LineStyle = draw.LineStyle{Color: lineColour, Width: vg.Points(0.7)}

@@ -16,7 +16,7 @@ type figure struct {
 	name    string // of its files, without ending
 	section string // heading it belongs under
 	title   string
-	axis    string // label of the vertical axis
+	axis    string // what the vertical axis shows, and its unit
 	scale   scale
 	noisy   bool // draw the raw values pale and a moving average over them
 	band    bool // fill between the points' low and high
@@ -26,7 +26,6 @@ type figure struct {
 
 const (
 	sectionLearning = "Learning"
-	sectionRate     = "Step size"
 	sectionFilter   = "The filter"
 )
 
@@ -53,8 +52,8 @@ var figures = []figure{
 		series:  evaluations(func(e runlog.Eval) float64 { return e.Top1Error }),
 	},
 	{
-		name: "learning-rate", section: sectionRate, title: "Effective learning rate", axis: "learning rate", scale: logScale, band: true,
-		caption: "What multiplies the gradient in a step. Line: median over layers; band: from the smallest to the largest layer. KaFiStO sets it anew at every step from loss, gradient, P and R; for the others it is what their schedule says.",
+		name: "learning-rate", section: sectionLearning, title: "Effective learning rate", axis: "learning rate", scale: logScale, band: true, noisy: true,
+		caption: "What multiplies the gradient in a step. Pale: median over layers; strong line and band: moving averages of median, smallest and largest. KaFiStO sets it anew at every step from loss, gradient, P and R; for the others it is what their schedule says.",
 		series:  learningRates,
 	},
 	{

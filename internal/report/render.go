@@ -14,11 +14,13 @@ import (
 
 // Sizes of figures.
 const (
-	figureWidth  = 480 // points
-	figureHeight = 270 // points, without title and legend
+	figureWidth  = 440 // points
+	figureHeight = 260 // points, without title and legend
 	imageDPI     = 200 // of PNG files
 	margin       = 12  // points, around a figure in a file of its own
-	headHeight   = 26  // points, of the title
+	axisHeight   = 20  // points, of the label above the vertical axis
+	titleHeight  = 20  // points, of the title
+	taskHeight   = 18  // points, of the line with the task
 	legendHeight = 16  // points, of one row of the legend
 )
 
@@ -26,11 +28,11 @@ const (
 const fontFamily = "'Liberation Sans',Arial,Helvetica,sans-serif"
 
 // renderPNG draws the panel with title and legend as a PNG image.
-func renderPNG(p panel, title string, groups []group) ([]byte, error) {
+func renderPNG(p panel, task string, groups []group) ([]byte, error) {
 	rows := legendRows(groups)
-	w, h := fileSize(len(rows))
+	w, h := fileSize(task, len(rows))
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(w, h), vgimg.UseDPI(imageDPI))}
-	if err := drawFile(draw.New(canvas), p, title, rows); err != nil {
+	if err := drawFile(draw.New(canvas), p, task, rows); err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
@@ -41,14 +43,14 @@ func renderPNG(p panel, title string, groups []group) ([]byte, error) {
 }
 
 // renderSVG draws the panel with title and legend as an SVG file.
-func renderSVG(p panel, title string, groups []group) ([]byte, error) {
+func renderSVG(p panel, task string, groups []group) ([]byte, error) {
 	rows := legendRows(groups)
-	w, h := fileSize(len(rows))
+	w, h := fileSize(task, len(rows))
 	canvas := vgsvg.New(w, h)
 	c := draw.New(canvas)
 	c.SetColor(rgb(0xff, 0xff, 0xff))
 	c.Fill(c.Rectangle.Path())
-	if err := drawFile(c, p, title, rows); err != nil {
+	if err := drawFile(c, p, task, rows); err != nil {
 		return nil, err
 	}
 	svg, err := svgText(canvas, p)
@@ -74,15 +76,9 @@ func renderInline(p panel) (string, error) {
 	if !found {
 		return "", fmt.Errorf("report: figure %s: the plotting library's SVG has an unknown header", p.name)
 	}
-	pairs := []string{
-		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;", "",
-		hex(inkColour), "var(--ink)", hex(lineColour), "var(--line)", hex(gridColour), "var(--grid)",
-	}
-	for i, c := range lightPalette {
-		pairs = append(pairs, hex(c), fmt.Sprintf("var(--g%d)", i))
-	}
+	body = strings.ReplaceAll(body, "font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;", "")
 	head := fmt.Sprintf("<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", figureWidth, figureHeight, p.title)
-	return head + strings.NewReplacer(pairs...).Replace(body), nil
+	return head + themed(body), nil
 }
 
 func svgText(canvas *vgsvg.Canvas, p panel) (string, error) {
@@ -106,22 +102,31 @@ func drawPanel(c draw.Canvas, p panel) (err error) {
 	if err != nil {
 		return fmt.Errorf("report: figure %s could not be drawn: %w", p.name, err)
 	}
-	pl.Draw(c)
+	label := p.axis
+	if p.log {
+		label += " (log scale)"
+	}
+	c.FillText(textStyle(labelSize, inkColour), vg.Point{X: c.Min.X, Y: c.Max.Y - vg.Points(labelSize)}, label)
+	pl.Draw(draw.Crop(c, 0, -vg.Points(6), 0, -vg.Points(axisHeight)))
 	return nil
 }
 
-// drawFile draws title, legend and panel, one below the other.
-func drawFile(c draw.Canvas, p panel, title string, rows [][]legendEntry) error {
+// drawFile draws title, task, legend and panel, one below the other.
+func drawFile(c draw.Canvas, p panel, task string, rows [][]legendEntry) error {
 	c = draw.Crop(c, vg.Points(margin), -vg.Points(margin), vg.Points(margin), -vg.Points(margin))
-	y := c.Max.Y - vg.Points(14)
-	c.FillText(textStyle(13, inkColour), vg.Point{X: c.Min.X, Y: y}, title)
-	y -= vg.Points(headHeight - 8)
+	y := c.Max.Y - vg.Points(12)
+	c.FillText(textStyle(13, inkColour), vg.Point{X: c.Min.X, Y: y}, p.title)
+	y -= vg.Points(titleHeight)
+	if task != "" {
+		c.FillText(textStyle(labelSize, lineColour), vg.Point{X: c.Min.X, Y: y}, cut(task, 90))
+		y -= vg.Points(taskHeight)
+	}
 	for _, row := range rows {
 		x := c.Min.X
 		for _, e := range row {
 			line := draw.LineStyle{Color: groupColour(e.group), Width: vg.Points(2.2), Dashes: dashes(e.group)}
-			c.StrokeLine2(line, x, y+vg.Points(3.2), x+vg.Points(14), y+vg.Points(3.2))
-			c.FillText(textStyle(10, inkColour), vg.Point{X: x + vg.Points(18), Y: y}, e.text)
+			c.StrokeLine2(line, x, y+vg.Points(3.4), x+vg.Points(14), y+vg.Points(3.4))
+			c.FillText(textStyle(labelSize, inkColour), vg.Point{X: x + vg.Points(18), Y: y}, e.text)
 			x += e.width()
 		}
 		y -= vg.Points(legendHeight)
@@ -131,9 +136,12 @@ func drawFile(c draw.Canvas, p panel, title string, rows [][]legendEntry) error 
 }
 
 // fileSize is the size of a figure in a file of its own.
-func fileSize(rows int) (w, h vg.Length) {
-	return vg.Points(figureWidth + 2*margin),
-		vg.Points(figureHeight + float64(2*margin+headHeight+legendHeight*rows))
+func fileSize(task string, rows int) (w, h vg.Length) {
+	height := float64(figureHeight + 2*margin + titleHeight + legendHeight*rows)
+	if task != "" {
+		height += taskHeight
+	}
+	return vg.Points(figureWidth + 2*margin), vg.Points(height)
 }
 
 // legendEntry is a group in the legend of a figure.
@@ -144,7 +152,7 @@ type legendEntry struct {
 
 // width of the entry with its line and the space after it.
 func (e legendEntry) width() vg.Length {
-	return textStyle(10, inkColour).Width(e.text) + vg.Points(18+16)
+	return textStyle(labelSize, inkColour).Width(e.text) + vg.Points(18+16)
 }
 
 // legendRows breaks the legend into rows that fit the figure.
@@ -164,11 +172,22 @@ func legendRows(groups []group) [][]legendEntry {
 	return rows
 }
 
-// legendText is the group's name, cut to one line, and its number of seeds.
+// legendText is the group's name, cut to one line, with its number of seeds
+// and of those that diverged.
 func legendText(g group) string {
-	text := cut(g.name, 40)
-	if len(g.runs) > 1 {
-		text += fmt.Sprintf(" (%d seeds)", len(g.runs))
+	text, lost := cut(g.name, 40), 0
+	for _, run := range g.runs {
+		if diverged(run.Log) {
+			lost++
+		}
+	}
+	switch n := len(g.runs); {
+	case n == 1 && lost == 1:
+		text += " (diverged)"
+	case n > 1 && lost > 0:
+		text += fmt.Sprintf(" (%d seeds, %d diverged)", n, lost)
+	case n > 1:
+		text += fmt.Sprintf(" (%d seeds)", n)
 	}
 	return text
 }

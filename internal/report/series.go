@@ -153,7 +153,7 @@ func bucketOf(step, last int64, n int) int64 {
 }
 
 // smooth is the moving average over a window of about 4 % of the points,
-// centred; at the start it shrinks evenly, so that a steep start stays steep.
+// centred, of values and bands; at the start it shrinks evenly, so that a steep start stays steep.
 func smooth(points []point) []point {
 	half := len(points) / 50
 	if half == 0 {
@@ -166,12 +166,17 @@ func smooth(points []point) []point {
 		if i < half {
 			right = min(left, right)
 		}
-		values := make([]float64, 0, left+right+1)
-		for _, q := range points[i-left : i+right+1] {
-			values = append(values, q.y)
+		window := points[i-left : i+right+1]
+		average := func(pick func(point) float64) float64 {
+			values := make([]float64, len(window))
+			for j, q := range window {
+				values[j] = pick(q)
+			}
+			return mean(values)
 		}
-		p.y = mean(values)
-		p.low, p.high = p.y, p.y
+		p.y = average(func(q point) float64 { return q.y })
+		p.low = average(func(q point) float64 { return q.low })
+		p.high = average(func(q point) float64 { return q.high })
 		out[i] = p
 	}
 	return out

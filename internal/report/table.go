@@ -37,15 +37,15 @@ func WriteTable(w io.Writer, r Report) error {
 func tableRows(summaries []Summary) [][]string {
 	header := []string{"optimizer", "seeds"}
 	for _, c := range columns {
-		header = append(header, c.short+"  ")
+		header = append(header, c.short+" ")
 	}
 	rows := [][]string{header}
 	for i, line := range cells(summaries) {
 		row := []string{summaries[i].Group, seedsNote(summaries[i])}
 		for _, c := range line {
-			mark := "  "
+			mark := " "
 			if c.Best {
-				mark = " *"
+				mark = "*"
 			}
 			row = append(row, c.Text+mark)
 		}
@@ -84,7 +84,7 @@ func alignRows(b *strings.Builder, rows [][]string) {
 			if i < 2 {
 				line.WriteString(text + space + "  ")
 			} else {
-				line.WriteString(space + text)
+				line.WriteString(space + text + " ")
 			}
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")

@@ -9,10 +9,12 @@ import (
 )
 
 // linearTicks divides an axis at multiples of 1, 2 or 5 times a power of ten.
-type linearTicks struct{}
+type linearTicks struct {
+	whole bool // at whole numbers only
+}
 
 // Ticks gives about five ticks; none for an axis of no length.
-func (linearTicks) Ticks(low, high float64) []plot.Tick {
+func (t linearTicks) Ticks(low, high float64) []plot.Tick {
 	span := high - low
 	if !(span > 0) || !finite(span) {
 		return nil
@@ -27,6 +29,9 @@ func (linearTicks) Ticks(low, high float64) []plot.Tick {
 			step = factor * power
 			break
 		}
+	}
+	if t.whole {
+		step = math.Max(step, 1)
 	}
 	var ticks []plot.Tick
 	first := math.Ceil(low / step)

@@ -1,11 +1,12 @@
 // Package safetensors reads and writes the header of safetensors files: eight
 // bytes with the header's length (little-endian), the header as JSON, then the
 // tensors' values, little-endian, row-major, one tensor after the other without
-// gaps. See https://huggingface.co/docs/safetensors for the format.
+// gaps. The format is documented in the repository github.com/huggingface/safetensors.
 package safetensors
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -81,12 +82,19 @@ func (t *Tensor) ByteSize() (int64, error) {
 	return size, nil
 }
 
-// Layout sets Begin and End of the tensors and puts them in the order of the
-// file: larger values first, so that all are aligned, then by name.
+// Layout puts the tensors in the order of a file, larger data types first, so
+// that all values are aligned, then by name, and calls [Pack].
 func Layout(tensors []Tensor) error {
 	slices.SortFunc(tensors, func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(b.DType.Size(), a.DType.Size()), cmp.Compare(a.Name, b.Name))
 	})
+	return Pack(tensors)
+}
+
+// Pack sets Begin and End of the tensors, one after the other. Two of the same
+// name and sizes beyond int64 are errors.
+func Pack(tensors []Tensor) error {
+	seen := map[string]bool{}
 	var end int64
 	for i := range tensors {
 		t := &tensors[i]
@@ -94,12 +102,13 @@ func Layout(tensors []Tensor) error {
 		if err != nil {
 			return fmt.Errorf("safetensors: %w", err)
 		}
-		if i > 0 && t.Name == tensors[i-1].Name {
+		if seen[t.Name] {
 			return fmt.Errorf("safetensors: two tensors are named %q", t.Name)
 		}
 		if size > math.MaxInt64-end {
-			return fmt.Errorf("safetensors: the tensors are too large together")
+			return errors.New("safetensors: the tensors are too large together")
 		}
+		seen[t.Name] = true
 		t.Begin, t.End = end, end+size
 		end = t.End
 	}

@@ -1,0 +1,215 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/kafisto/kafisto/internal/atomicfile"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// page is what page.html shows.
+type page struct {
+	Report     Report
+	Title      string
+	Headline   string
+	Created    string
+	LightCSS   template.CSS
+	DarkCSS    template.CSS
+	Groups     []pageGroup
+	Columns    []string
+	Rows       []pageRow
+	TableNote  string
+	Sections   []pageSection
+	Different  []settingRow
+	Common     []settingRow
+	Runs       []pageRun
+	Provenance []pageFact
+}
+
+// pageGroup is a group with the custom property that holds its colour.
+type pageGroup struct {
+	Name, Text string
+	Colour     template.CSS
+}
+
+type pageRow struct {
+	Group pageGroup
+	Seeds string
+	Cells []cell
+}
+
+type pageSection struct {
+	Title, Text string
+	Figures     []pageFigure
+}
+
+type pageFigure struct {
+	Title, Caption, Dropped string
+	SVG                     template.HTML
+}
+
+type pageRun struct {
+	Label, Seed, Status, Message, Steps string
+	Diverged                            bool
+	Figures                             []string
+}
+
+type pageFact struct{ Name, Text string }
+
+// WriteHTML writes the whole report as one self-contained HTML file at path:
+// summary, figures, settings, runs and where they come from. The page needs
+// no script and loads nothing. The file is replaced as a whole or left as it
+// was; its folder must exist.
+func WriteHTML(path string, r Report) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	content, err := newPage(r)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := pageTemplate.Execute(&b, content); err != nil {
+		return fmt.Errorf("report: filling the page: %w", err)
+	}
+	err = atomicfile.Write(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+func newPage(r Report) (page, error) {
+	groups, summaries := r.groups(), Summarize(r)
+	p := page{
+		Report: r, Title: r.title(), Headline: headline(summaries),
+		LightCSS: template.CSS(paletteCSS(lightPalette)), DarkCSS: template.CSS(paletteCSS(darkPalette)),
+		TableNote: pageNote(summaries), Provenance: provenance(r, summaries),
+	}
+	if !r.Created.IsZero() {
+		p.Created = r.Created.UTC().Format("2 January 2006, 15:04 UTC")
+	}
+	for _, c := range columns {
+		p.Columns = append(p.Columns, c.long)
+	}
+	table := cells(summaries)
+	for i, g := range groups {
+		pg := pageGroup{Name: g.name, Text: legendText(g), Colour: template.CSS("var(--" + groupProperty(i) + ")")}
+		p.Groups = append(p.Groups, pg)
+		p.Rows = append(p.Rows, pageRow{Group: pg, Seeds: seedsNote(summaries[i]), Cells: table[i]})
+		for _, run := range g.runs {
+			p.Runs = append(p.Runs, newPageRun(run))
+		}
+	}
+	p.Different, p.Common = settingRows(groups)
+	var err error
+	p.Sections, err = pageSections(groups)
+	return p, err
+}
+
+// pageSections draws the figures and puts them under their headings.
+func pageSections(groups []group) ([]pageSection, error) {
+	var sections []pageSection
+	for _, p := range panels(groups) {
+		svg, err := renderInline(p)
+		if err != nil {
+			return nil, err
+		}
+		n := len(sections)
+		if n == 0 || sections[n-1].Title != p.section {
+			sections = append(sections, pageSection{Title: p.section, Text: sectionTexts[p.section]})
+			n++
+		}
+		f := pageFigure{Title: p.title, Caption: p.caption, SVG: template.HTML(svg)}
+		if p.dropped > 0 {
+			f.Dropped = fmt.Sprintf("Not drawn: %d values that are not finite%s.", p.dropped, notPositive(p.log))
+		}
+		sections[n-1].Figures = append(sections[n-1].Figures, f)
+	}
+	return sections, nil
+}
+
+func notPositive(log bool) string {
+	if log {
+		return " or not above 0, which a logarithmic axis cannot show"
+	}
+	return ""
+}
+
+func newPageRun(run Run) pageRun {
+	m := measure(run.Log)
+	return pageRun{
+		Label: run.Label, Seed: strconv.FormatUint(run.Seed, 10),
+		Status: status(run.Log), Diverged: diverged(run.Log), Message: message(run.Log),
+		Steps: strconv.FormatInt(lastStep(run.Log), 10),
+		Figures: []string{
+			formatNumber(m.finalError, 2), formatNumber(m.bestError, 2),
+			formatNumber(m.finalLoss, 4), formatNumber(m.trainingLoss, 4),
+			formatNumber(m.stepSeconds, 4), formatNumber(m.totalSeconds, 1),
+		},
+	}
+}
+
+// headline is the result in one sentence; empty if there is none.
+func headline(summaries []Summary) string {
+	for i, row := range cells(summaries) {
+		if row[0].Best {
+			s := summaries[i]
+			text := fmt.Sprintf("Lowest final top-1 error: %s with %s %%", s.Group, row[0].Text)
+			if n := len(s.Seeds); n > 1 {
+				text += fmt.Sprintf(" over %d seeds", n)
+			}
+			return text + "."
+		}
+	}
+	return ""
+}
+
+// pageNote explains the summary table.
+func pageNote(summaries []Summary) string {
+	note := "Errors and losses on the validation split; training loss is the mean of the last 50 steps; seconds a step is the median; total seconds are steps and evaluations, without start-up."
+	if severalSeeds(summaries) {
+		note += " Mean ± sample standard deviation over the seeds that did not diverge."
+	} else {
+		note += " One seed each, so there is no standard deviation."
+	}
+	return note
+}
+
+// provenance is where the report comes from.
+func provenance(r Report, summaries []Summary) []pageFact {
+	var seeds []string
+	for _, s := range summaries {
+		var list []string
+		for _, seed := range s.Seeds {
+			list = append(list, strconv.FormatUint(seed, 10))
+		}
+		seeds = append(seeds, s.Group+": "+strings.Join(list, ", "))
+	}
+	scale := "full"
+	if r.Scaled != "" {
+		scale = r.Scaled
+	}
+	var facts []pageFact
+	for _, f := range []pageFact{
+		{"Scale", scale}, {"Seeds", strings.Join(seeds, "; ")}, {"Engine", r.Engine},
+		{"Machine", r.Machine}, {"Version", r.Version}, {"Commit", r.Commit},
+	} {
+		if f.Text != "" {
+			facts = append(facts, f)
+		}
+	}
+	return facts
+}

@@ -1,0 +1,145 @@
+package nn
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/kafisto/kafisto/internal/engine/enginetest"
+)
+
+func TestReLU(t *testing.T) {
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		got := run(t, backend, func(in []*Node) []*Node {
+			y := ReLU(in[0])
+			return []*Node{y, Gradient(ReduceAllSum(Mul(y, in[1])), in[0])[0]}
+		}, array{[]int{4}, []float64{-2, 0, 0.5, 3}}, array{[]int{4}, []float64{5, 6, 7, 8}})
+		mustMatch(t, "rectified", got[0], array{[]int{4}, []float64{0, 0, 0.5, 3}}, 0)
+		mustMatch(t, "gradient", got[1], array{[]int{4}, []float64{0, 0, 7, 8}}, 0)
+	})
+}
+
+func TestLinear(t *testing.T) {
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		store := model.NewStore()
+		store.RootScope().VariableWithValue("weights", [][]float64{{1, 2, 3}, {4, 5, 6}})
+		store.RootScope().VariableWithValue("biases", []float64{10, 20, 30})
+		exec := model.MustNewExec(backend, store, func(scope *model.Scope, x *Node) *Node { return Linear(scope, x, 3) })
+		got := exec.MustExec(tensors.FromValue([][]float64{{1, 1}, {0, -1}}))[0]
+		mustMatch(t, "linear", arrayOf(got), array{[]int{2, 3}, []float64{15, 27, 39, 6, 15, 24}}, 1e-15)
+	})
+}
+
+// TestPooling uses an odd size, whose last row and column max and mean pooling leave out.
+func TestPooling(t *testing.T) {
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		x := randomArray(rand.New(rand.NewPCG(1, 7)), 2, 5, 4, 3)
+		largest, mean, global := zeroArray(2, 2, 2, 3), zeroArray(2, 2, 2, 3), zeroArray(2, 3)
+		for i := range largest.flat {
+			largest.flat[i] = math.Inf(-1)
+		}
+		for i, v := range x.flat {
+			n, row, col, c := i/60, i/12%5, i/3%4, i%3
+			global.flat[n*3+c] += v / 20
+			if row < 4 {
+				at := ((n*2+row/2)*2+col/2)*3 + c
+				largest.flat[at] = max(largest.flat[at], v)
+				mean.flat[at] += v / 4
+			}
+		}
+		pools := []func(x *Node) *Node{MaxPool2x2, MeanPool2x2, GlobalMeanPool}
+		got := run(t, backend, func(in []*Node) (out []*Node) {
+			for _, pool := range pools {
+				out = append(out, pool(in[0]))
+			}
+			return out
+		}, x)
+		for i, want := range []array{largest, mean, global} {
+			mustMatch(t, "pooled", got[i], want, 1e-14)
+		}
+		checkGradients(t, backend, func(in []*Node) *Node {
+			sum := ScalarZero(in[0].Graph(), dtypes.Float64)
+			for _, pool := range pools {
+				y := pool(in[0])
+				sum = Add(sum, ReduceAllSum(Mul(y, Square(y))))
+			}
+			return sum
+		}, x)
+	})
+}
+
+func TestLayersRefuseWrongShapes(t *testing.T) {
+	backend := enginetest.Backend(t, "go")
+	scope := func() *model.Scope { return model.NewStore().RootScope() }
+	for want, build := range map[string]func(x *Node) *Node{
+		"[batch, features]":            func(x *Node) *Node { return Linear(scope(), x, 2) },
+		"must have a batch":            func(x *Node) *Node { return BatchNorm(scope(), Reshape(x, -1)) },
+		"max pooling: input must be":   MaxPool2x2,
+		"mean pooling: input must be":  MeanPool2x2,
+		"global mean pooling":          GlobalMeanPool,
+		"number of outputs is 0":       func(x *Node) *Node { return Linear(scope(), Reshape(x, 2, -1), 0) },
+		"it must be at least 2x2":      func(x *Node) *Node { return MaxPool2x2(Reshape(x, 1, 1, 8, 1)) },
+		"weights must be [height":      func(x *Node) *Node { return KaimingNormal(scope())(x.Graph(), x.Shape()) },
+		"number of inputs is 0, it mu": func(x *Node) *Node { return FanInUniform(scope(), 0)(x.Graph(), x.Shape()) },
+	} {
+		mustFail(t, backend, func(g *Graph) *Node { return build(Zeros(g, shapes.Make(dtypes.Float32, 2, 2, 2))) }, want)
+	}
+}
+
+// TestInitializers checks the spread of the draws, and that a seed gives the same bits again.
+func TestInitializers(t *testing.T) {
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		draw := func(seed int64, initializer func(scope *model.Scope) model.VariableInitializer) []float32 {
+			store := model.NewStore()
+			if err := store.SetRNGStateFromSeed(seed); err != nil {
+				t.Fatal(err)
+			}
+			exec := model.MustNewExec(backend, store, func(scope *model.Scope, g *Graph) *Node {
+				return scope.WithInitializer(initializer(scope)).
+					VariableWithShape("w", shapes.Make(dtypes.Float32, 3, 3, 40, 50)).NodeValue(g)
+			})
+			return tensors.MustCopyFlatData[float32](exec.MustExec()[0])
+		}
+		uniform := func(scope *model.Scope) model.VariableInitializer { return FanInUniform(scope, 100) }
+		checkSpread(t, draw(1, uniform), 0.1/math.Sqrt(3), 0.1)
+		checkSpread(t, draw(1, KaimingNormal), math.Sqrt(2.0/450), 1)
+		first, again, other := draw(1, KaimingNormal), draw(1, KaimingNormal), draw(2, KaimingNormal)
+		different := false
+		for i := range first {
+			if first[i] != again[i] {
+				t.Fatalf("draw %d differs with the same seed", i)
+			}
+			different = different || first[i] != other[i]
+		}
+		if !different {
+			t.Error("another seed gives the same draws")
+		}
+	})
+}
+
+// checkSpread fails unless the 18,000 draws have mean 0 and the given deviation to five standard
+// errors, and stay within the limit.
+func checkSpread(t *testing.T, draws []float32, deviation, limit float64) {
+	t.Helper()
+	var sum, squares float64
+	for _, v := range draws {
+		if math.Abs(float64(v)) > limit {
+			t.Fatalf("draw %g is beyond %g", v, limit)
+		}
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	n := float64(len(draws))
+	if mean := sum / n; math.Abs(mean) > 5*deviation/math.Sqrt(n) {
+		t.Errorf("mean is %g", mean)
+	}
+	if got := math.Sqrt(squares / n); math.Abs(got-deviation) > 5*deviation/math.Sqrt(2*n) {
+		t.Errorf("deviation is %g, want %g", got, deviation)
+	}
+}
