@@ -38,14 +38,14 @@ func BatchNorm(scope *model.Scope, x *Node) *Node {
 	variable := func(name string, start model.VariableInitializer) *model.Variable {
 		return scope.WithInitializer(start).VariableWithShape(name, shapes.Make(x.DType(), channels))
 	}
-	scale := variable("scale", initializer.One).NodeValue(g)
-	offset := variable("offset", initializer.Zero).NodeValue(g)
+	scale := value(variable("scale", initializer.One), g)
+	offset := value(variable("offset", initializer.Zero), g)
 	runningMean := variable("mean", initializer.Zero).SetTrainable(false)
 	runningVariance := variable("variance", initializer.One).SetTrainable(false)
 
 	if !scope.IsTraining(g) {
-		factor := Div(scale, standardDeviation(runningVariance.NodeValue(g)))
-		shift := Sub(offset, Mul(runningMean.NodeValue(g), factor))
+		factor := Div(scale, standardDeviation(value(runningVariance, g)))
+		shift := Sub(offset, Mul(value(runningMean, g), factor))
 		return Add(Mul(x, alongLastAxis(factor, x.Rank())), alongLastAxis(shift, x.Rank()))
 	}
 	count := x.Shape().Size() / channels

@@ -104,7 +104,7 @@ func (c *ConvBuilder) Done() *Node {
 	}
 	weights := c.scope.WithInitializer(initializer).
 		VariableWithShape("weights", shapes.Make(dtype, c.kernel[0], c.kernel[1], in, c.channels))
-	y := convolve(c.x, weights.NodeValue(c.x.Graph()), geometry)
+	y := convolve(c.x, value(weights, c.x.Graph()), geometry)
 	if c.bias {
 		y = addBias(c.scope, y, fanIn)
 	}
@@ -116,8 +116,8 @@ func (c *ConvBuilder) Done() *Node {
 func addBias(scope *model.Scope, y *Node, fanIn int) *Node {
 	channels := y.Shape().Dimensions[y.Rank()-1]
 	biases := scope.WithInitializer(FanInUniform(scope, fanIn)).
-		VariableWithShape("biases", shapes.Make(y.DType(), channels)).NodeValue(y.Graph())
-	return Add(y, alongLastAxis(biases, y.Rank()))
+		VariableWithShape("biases", shapes.Make(y.DType(), channels))
+	return Add(y, alongLastAxis(value(biases, y.Graph()), y.Rank()))
 }
 
 // alongLastAxis shapes a vector so that it broadcasts over all but the last of rank axes.

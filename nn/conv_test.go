@@ -70,7 +70,10 @@ func geometries(t testing.TB) []geometry {
 
 // lowerings are all that can compute g, whatever the backend would choose.
 func lowerings(g geometry) []lowerTo {
-	ways := []lowerTo{{"chosen", convolve}, {"patches", convolveByPatches}}
+	ways := []lowerTo{{"patches", convolveByPatches}}
+	if g.isCentred() {
+		ways = append(ways, lowerTo{"direct", convolveDirectly})
+	}
 	if g.isPointwise() {
 		ways = append(ways, lowerTo{"pointwise", convolveByProduct})
 	}
@@ -231,6 +234,28 @@ func TestGeometryCountsWindows(t *testing.T) {
 		}
 		if err != nil {
 			t.Fatalf("refused a convolution that fits: %v", err)
+		}
+	})
+}
+
+// TestChooseLowering names what each backend gets.
+func TestChooseLowering(t *testing.T) {
+	even := geometry{kernel: [2]int{4, 4}, stride: [2]int{2, 2}, padding: [2][2]int{{1, 1}, {1, 1}}}
+	wide := geometry{kernel: [2]int{3, 3}, stride: [2]int{1, 1}, padding: [2][2]int{{2, 1}, {1, 1}}}
+	plain := geometry{kernel: [2]int{3, 3}, stride: [2]int{2, 2}, padding: [2][2]int{{1, 1}, {1, 1}}}
+	point := geometry{kernel: [2]int{1, 1}, stride: [2]int{2, 2}}
+	want := map[string]map[geometry]lowering{
+		"go":  {even: patches, wide: patches, plain: patches, point: pointwise},
+		"xla": {even: patches, wide: patches, plain: direct, point: direct},
+	}
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		for g, way := range want[backend.String()] {
+			if got := chooseLowering(backend, g); got != way {
+				t.Errorf("lowering %d, want %d, for %+v", got, way, g)
+			}
+		}
+		if want[backend.String()] == nil {
+			t.Errorf("backend calls itself %q", backend.String())
 		}
 	})
 }

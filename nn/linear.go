@@ -19,6 +19,6 @@ func Linear(scope *model.Scope, x *Node, out int) *Node {
 	}
 	in := x.Shape().Dimensions[1]
 	weights := scope.WithInitializer(FanInUniform(scope, in)).
-		VariableWithShape("weights", shapes.Make(x.DType(), in, out)).NodeValue(x.Graph())
-	return addBias(scope, Dot(x, weights).Product(), in)
+		VariableWithShape("weights", shapes.Make(x.DType(), in, out))
+	return addBias(scope, Dot(x, value(weights, x.Graph())).Product(), in)
 }

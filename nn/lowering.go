@@ -23,8 +23,13 @@ func convolve(x, w *Node, g geometry) *Node {
 	case patches:
 		return convolveByPatches(x, w, g)
 	default:
-		return Convolve(x, w).StridePerAxis(g.stride[:]...).PaddingPerDim(g.padding[:]).Done()
+		return convolveDirectly(x, w, g)
 	}
+}
+
+// convolveDirectly is the backend's own convolution, with GoMLX's gradient; g must be centred.
+func convolveDirectly(x, w *Node, g geometry) *Node {
+	return Convolve(x, w).StridePerAxis(g.stride[:]...).PaddingPerDim(g.padding[:]).Done()
 }
 
 // chooseLowering is the one place where a lowering is picked.

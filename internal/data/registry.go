@@ -23,7 +23,7 @@ type Info struct {
 	// ClassNames has one name a class.
 	ClassNames []string
 	// Mean and Std, one value a channel, normalise: (pixel - mean) / std, all in
-	// pixel values from 0 to 255. See cifar10Moments and the like for sources.
+	// pixel values from 0 to 255. Their sources stand beside the constants below.
 	Mean, Std []float32
 	// Embedded sets are part of the program: no folder, nothing to fetch.
 	Embedded bool

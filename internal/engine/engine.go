@@ -141,7 +141,8 @@ func noXLAError(choice Choice) error {
 	return fmt.Errorf("engine: %s is not part of this program (%s): choose go", choice, noXLA)
 }
 
-var slowNotice sync.Once
+// slowNotice sends the line about a slow Go backend, once per process.
+var slowNotice = new(sync.Once)
 
 // openGo opens the Go backend and says once per process if it will be slow.
 func openGo(options Options) (*Engine, error) {

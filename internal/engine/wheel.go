@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -74,11 +75,25 @@ func (w *wheel) askIndex(ctx context.Context) (string, error) {
 	if got.err != nil {
 		return "", got.err
 	}
-	release, err := installer.PipSelectRelease(got.info.Releases[w.version], installer.PipPackageLinuxAMD64(), false)
+	return w.locate(got.info)
+}
+
+// locate returns the archive's absolute URL. Mirrors of the index give it
+// relative to the package's page, which the index names absolutely.
+func (w *wheel) locate(info *installer.PipPackageInfo) (string, error) {
+	release, err := installer.PipSelectRelease(info.Releases[w.version], installer.PipPackageLinuxAMD64(), false)
 	if err != nil {
 		return "", fmt.Errorf("package %s %s: %w", w.name, w.version, err)
 	}
-	return release.URL, nil
+	page, err := url.Parse(info.Info.ProjectURL)
+	if err != nil {
+		return "", fmt.Errorf("package %s: its page: %w", w.name, err)
+	}
+	archive, err := page.Parse(release.URL)
+	if err != nil {
+		return "", fmt.Errorf("package %s %s: %w", w.name, w.version, err)
+	}
+	return archive.String(), nil
 }
 
 // fetch downloads the pinned plugin and installs it. Until it is whole and
@@ -102,7 +117,7 @@ func (s *site) fetch(ctx context.Context, options Options) (string, error) {
 
 // install puts the wheel's plugin at the path plugin.
 func (w *wheel) install(ctx context.Context, plugin string, progress io.Writer) error {
-	url, err := w.resolve(ctx)
+	source, err := w.resolve(ctx)
 	if err != nil {
 		return err
 	}
@@ -113,7 +128,7 @@ func (w *wheel) install(ctx context.Context, plugin string, progress io.Writer) 
 	defer os.Remove(archive.Name())
 	defer archive.Close()
 	shown := newProgress(progress, fmt.Sprintf("downloading the plugin for %s", XLACPU), w.size)
-	err = w.timing.download(ctx, url, w.size, w.sha256, io.MultiWriter(archive, shown))
+	err = w.timing.download(ctx, source, w.size, w.sha256, io.MultiWriter(archive, shown))
 	shown.Close()
 	if err != nil {
 		return err

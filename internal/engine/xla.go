@@ -3,7 +3,7 @@
 package engine
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -44,11 +44,12 @@ func openPlugin(path string) (compute.Backend, error) {
 // what it is given at commas, and guesses a plugin's kind from its whole path.
 func checkFolder(path string) error {
 	folder, file := filepath.Split(path)
-	if strings.Contains(path, ",") {
-		return fmt.Errorf("there is a comma in its path: move it elsewhere")
-	}
-	if pjrt.IsCUDAName(folder) && !pjrt.IsCUDAName(file) {
-		return fmt.Errorf(`its folder has "cuda" or "nvidia" in its name, which stands for another plugin: move it elsewhere`)
+	isCPU := func(text string) bool { return strings.Contains(strings.ToLower(text), "cpu") }
+	switch {
+	case strings.Contains(path, ","):
+		return errors.New("there is a comma in its path: move it elsewhere")
+	case pjrt.IsCUDAName(folder) && !pjrt.IsCUDAName(file), isCPU(folder) && !isCPU(file):
+		return errors.New("its folder is named like another kind of plugin (cpu, cuda, nvidia): move it elsewhere")
 	}
 	return nil
 }

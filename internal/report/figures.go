@@ -58,7 +58,7 @@ var figures = []figure{
 	},
 	{
 		name: "parameter-variance", section: sectionFilter, title: "P: parameter variance σx²", axis: "σx²",
-		caption: "How far each parameter is taken to be from its best value. It grows with the state noise qx and shrinks with every measurement. It is the factor in front of the gradient.",
+		caption: "How far each parameter is taken to be from its best value. It grows with the state noise qx and shrinks with every measurement. It is the factor in front of the gradient; σ² of the Vanilla filter.",
 		series:  covariance(0),
 	},
 	{

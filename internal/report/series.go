@@ -86,9 +86,10 @@ func drawable(points []point, logarithmic bool) []point {
 }
 
 // canDraw is false for NaN, infinity and numbers so large or (on a logarithmic
-// axis) so small that the arithmetic of an axis would overflow.
+// axis) so small that the arithmetic of an axis could overflow; the limits are
+// far beyond those of float32.
 func canDraw(v float64, logarithmic bool) bool {
-	const largest, smallest = 1e300, 1e-300
+	const largest, smallest = 1e100, 1e-100
 	if logarithmic && v < smallest {
 		return false
 	}

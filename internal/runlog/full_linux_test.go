@@ -9,7 +9,7 @@ import (
 // TestFullDisk lets the kernel refuse to write beyond 1,000 bytes of any file.
 func TestFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.jsonl")
-	w, err := OpenWriter(path, 0)
+	w, err := OpenWriter(path, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

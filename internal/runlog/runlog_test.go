@@ -63,7 +63,7 @@ func TestKilledAndResumedRun(t *testing.T) {
 		want := &Log{}
 		checkpoint := int64(0)
 		for range rapid.IntRange(1, 4).Draw(rt, "processes") {
-			w, err := OpenWriter(path, checkpoint)
+			w, err := OpenWriter(path, checkpoint, checkpoint)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestKilledAndResumedRun(t *testing.T) {
 			}
 			checkpoint += saved
 		}
-		w, err := OpenWriter(path, checkpoint)
+		w, err := OpenWriter(path, checkpoint, checkpoint)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestKilledAndResumedRun(t *testing.T) {
 
 func TestAppendRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.jsonl")
-	w, err := OpenWriter(path, 0)
+	w, err := OpenWriter(path, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestReadRefuses(t *testing.T) {
 		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: error %v, want one with %q", text, err, want)
 		}
-		if _, err := OpenWriter(path, 0); err == nil {
+		if _, err := OpenWriter(path, 0, 0); err == nil {
 			t.Errorf("%.40q: was opened for writing", text)
 		}
 		if after, _ := os.ReadFile(path); string(after) != text {
@@ -204,7 +204,7 @@ func TestReadTolerates(t *testing.T) {
 		if err != nil || len(log.Steps) != 1 || log.Torn != torn {
 			t.Errorf("%q: %+v, %v", text, log, err)
 		}
-		w, err := OpenWriter(path, 1)
+		w, err := OpenWriter(path, 1, 1)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -222,16 +222,16 @@ func TestUnusablePaths(t *testing.T) {
 	if _, err := Read(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := OpenWriter(filepath.Join(dir, "missing", "log.jsonl"), 0); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := OpenWriter(filepath.Join(dir, "missing", "log.jsonl"), 0, 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing folder: %v", err)
 	}
 	if _, err := Read(dir); err == nil {
 		t.Error("a folder was read")
 	}
-	if _, err := OpenWriter(dir, 0); err == nil {
+	if _, err := OpenWriter(dir, 0, 0); err == nil {
 		t.Error("a folder was opened")
 	}
-	if _, err := OpenWriter(filepath.Join(dir, "log.jsonl"), -1); err == nil {
+	if _, err := OpenWriter(filepath.Join(dir, "log.jsonl"), -1, 0); err == nil {
 		t.Error("step -1 was taken")
 	}
 }
@@ -264,7 +264,7 @@ func FuzzRead(f *testing.F) {
 		}
 		// What was read can be logged again and reads the same.
 		path := filepath.Join(t.TempDir(), "log.jsonl")
-		w, err := OpenWriter(path, 0)
+		w, err := OpenWriter(path, 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

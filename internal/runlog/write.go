@@ -24,16 +24,18 @@ type Writer struct {
 
 // OpenWriter opens the log at path for appending, creating it where there is
 // none; its folder must exist. atStep is the number of steps that the run has
-// done, 0 for a new run: step and eval records after it, which a killed process
-// left behind, and a torn last line are taken out (the file is replaced
-// atomically), so that no step stands in a log twice. Starts and ends stay.
+// done, and evaluated the last of them after which it was evaluated, both 0 for
+// a new run: step records after atStep and eval records after evaluated, which a
+// killed process left behind, and a torn last line are taken out (the file is
+// replaced atomically), so that nothing stands in a log twice. Starts and ends
+// stay.
 // A log that is damaged otherwise is an error and left as it is.
-func OpenWriter(path string, atStep int64) (*Writer, error) {
-	if atStep < 0 {
-		return nil, fmt.Errorf("runlog: cannot continue a log at step %d", atStep)
+func OpenWriter(path string, atStep, evaluated int64) (*Writer, error) {
+	if atStep < 0 || evaluated < 0 || evaluated > atStep {
+		return nil, fmt.Errorf("runlog: cannot continue a log at step %d, evaluated at step %d", atStep, evaluated)
 	}
 	w := &Writer{path: path}
-	err := w.trim(atStep)
+	err := w.trim(atStep, evaluated)
 	created := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !created {
 		return nil, err
@@ -57,7 +59,7 @@ func OpenWriter(path string, atStep int64) (*Writer, error) {
 
 // trim takes out of an existing log what a process that goes on after step
 // atStep must not find there, and notes the last step that stays.
-func (w *Writer) trim(atStep int64) error {
+func (w *Writer) trim(atStep, evaluated int64) error {
 	f, err := openRegular(w.path)
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func (w *Writer) trim(atStep int64) error {
 	var kept bytes.Buffer
 	changed := false
 	torn, err := scan(f, func(l line) error {
-		if !keep(l.record, atStep) {
+		if !keep(l.record, atStep, evaluated) {
 			changed = true
 			return nil
 		}
@@ -90,13 +92,14 @@ func (w *Writer) trim(atStep int64) error {
 	return atomicfile.WriteBytes(w.path, kept.Bytes())
 }
 
-// keep tells whether a record stays when the run goes on after step atStep.
-func keep(record any, atStep int64) bool {
+// keep tells whether a record stays when the run goes on after step atStep and
+// an evaluation after step evaluated.
+func keep(record any, atStep, evaluated int64) bool {
 	switch r := record.(type) {
 	case *Step:
 		return r.Step <= atStep
 	case *Eval:
-		return r.Step <= atStep
+		return r.Step <= evaluated
 	}
 	return true
 }

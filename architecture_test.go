@@ -1,0 +1,100 @@
+package kafisto_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kafisto/kafisto"
+
+// arrows lists, for every package of the module, which others of the module it
+// may import (tests apart): docs/architecture.md draws them. They all point one
+// way, from the command down to the filter.
+var arrows = map[string][]string{
+	"cmd/kafisto":                     {"internal/cli"},
+	"internal/cli":                    {"internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile", "internal/lockfile"},
+	"internal/job":                    {".", "internal/task", "internal/train", "internal/report", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "models", "optim", "schedule"},
+	"internal/report":                 {"internal/runlog", "internal/atomicfile"},
+	"internal/task":                   {".", "internal/data", "internal/train", "models"},
+	"internal/train":                  {".", "optim", "internal/checkpoint", "internal/runlog", "internal/lockfile"},
+	"internal/checkpoint":             {"internal/checkpoint/safetensors", "internal/atomicfile"},
+	"internal/checkpoint/safetensors": {},
+	"internal/runlog":                 {"internal/atomicfile"},
+	"internal/data":                   {"internal/atomicfile"},
+	"internal/data/makesample":        {"internal/data", "internal/atomicfile"},
+	"internal/engine":                 {"internal/atomicfile"},
+	"internal/engine/enginetest":      {"internal/engine"},
+	"internal/golden":                 {},
+	"internal/golden/goldengraph":     {"internal/golden"},
+	"internal/conformance":            {"internal/engine/enginetest", "internal/golden", "internal/golden/goldengraph", "schedule"},
+	"internal/atomicfile":             {},
+	"internal/lockfile":               {},
+	"models":                          {"nn"},
+	"nn":                              {},
+	"optim":                           {"schedule"},
+	".":                               {"schedule"},
+	"schedule":                        {},
+	"filter":                          {},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name := entry.Name(); file != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "runs" || name == "bin") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		pkg := path.Clean(filepath.ToSlash(filepath.Dir(file)))
+		seen[pkg] = true
+		allowed, known := arrows[pkg]
+		if !known {
+			t.Errorf("package %s is not in the list of packages: add it, and to docs/architecture.md", pkg)
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if pkg == "filter" && strings.Contains(imported, ".") {
+				t.Errorf("%s imports %s: package filter uses the standard library only", file, imported)
+			}
+			if inside, ok := strings.CutPrefix(imported, module); ok {
+				if inside = strings.TrimPrefix(inside, "/"); inside == "" {
+					inside = "."
+				}
+				if !slices.Contains(allowed, inside) {
+					t.Errorf("%s imports %s, which package %s may not", file, inside, pkg)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range arrows {
+		if !seen[pkg] {
+			t.Errorf("package %s is in the list but has no files", pkg)
+		}
+	}
+}

@@ -1,0 +1,39 @@
+package checkpoint
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestFullDisk lets the kernel refuse to write more than so many bytes of a file.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	save(t, dir, 1, 1)
+	save(t, dir, 2, 2)
+	before := files(t, dir)
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []uint64{0, 10, 600} {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: old.Max}); err != nil {
+			t.Fatal(err)
+		}
+		_, saved := Save(dir, newStore(t, 3), Meta{Step: 3})
+		exported := Export(dir+"/step-000000002", dir+"/out.safetensors", Trainable)
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+			t.Fatal(err)
+		}
+		if saved == nil || !strings.Contains(saved.Error(), "step 3 not saved") {
+			t.Errorf("limit %d: saving: %v", limit, saved)
+		}
+		if limit < 100 && exported == nil {
+			t.Errorf("limit %d: exported", limit)
+		}
+		if limit < 100 && !sameFiles(before, files(t, dir)) {
+			t.Errorf("limit %d: the folder holds %s", limit, names(t, dir))
+		}
+	}
+	save(t, dir, 3, 3)
+}

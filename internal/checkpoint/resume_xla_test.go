@@ -1,0 +1,17 @@
+//go:build cgo
+
+package checkpoint
+
+import (
+	"os"
+	"testing"
+
+	_ "github.com/gomlx/go-xla/compute/xla"
+)
+
+func TestResumeXLA(t *testing.T) {
+	if os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" {
+		t.Skip("PJRT_PLUGIN_LIBRARY_PATH names no folder with the XLA plugin")
+	}
+	testResume(t, "xla:cpu", 4)
+}

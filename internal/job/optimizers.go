@@ -1,0 +1,132 @@
+package job
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/kafisto/kafisto"
+	"github.com/kafisto/kafisto/internal/train"
+	"github.com/kafisto/kafisto/optim"
+	"github.com/kafisto/kafisto/schedule"
+)
+
+// paperRates are the learning rates of the paper's CIFAR experiments (section
+// 5.1); AdamW's is Adam's.
+var paperRates = map[string]float64{"kafisto": 1, "sgd": 0.1, "adam": 3e-4, "adamw": 3e-4}
+
+// OptimizerNames lists the optimizers that settings may name.
+func OptimizerNames() []string { return []string{"kafisto", "sgd", "adam", "adamw"} }
+
+// NewOptimizer builds the optimizer of the settings for a run of so many steps.
+func NewOptimizer(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, error) {
+	rate := paperRates[s.Optimizer]
+	if s.LearningRate != nil {
+		rate = *s.LearningRate
+	}
+	rates, err := newSchedule(s, rate, stepsPerEpoch, steps)
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	switch s.Optimizer {
+	case "kafisto":
+		return newKaFiStO(s, rates)
+	case "sgd":
+		return newBaseline(s, rates, optim.SGD().Momentum(s.Momentum).Nesterov(s.Nesterov))
+	case "adam":
+		return newBaseline(s, rates, optim.Adam().Betas(s.Beta1, s.Beta2).Epsilon(s.Epsilon))
+	case "adamw":
+		return newBaseline(s, rates, optim.AdamW().Betas(s.Beta1, s.Beta2).Epsilon(s.Epsilon))
+	default:
+		return train.Optimizer{}, fmt.Errorf("settings: unknown optimizer %q: use one of %s", s.Optimizer, strings.Join(OptimizerNames(), ", "))
+	}
+}
+
+func newSchedule(s Settings, rate float64, stepsPerEpoch, steps int64) (schedule.Schedule, error) {
+	if s.Schedule == "constant" {
+		return schedule.Constant(rate), nil
+	}
+	interval := int64(math.Round(s.ScheduleEvery * float64(stepsPerEpoch)))
+	return schedule.StepDecay(rate, s.ScheduleFactor, max(interval, 1), steps)
+}
+
+func newBaseline(s Settings, rates schedule.Schedule, b *optim.Builder) (train.Optimizer, error) {
+	b.LearningRateSchedule(rates).WeightDecay(s.WeightDecay)
+	if s.ClipNorm != 0 {
+		b.ClipGradientNorm(s.ClipNorm)
+	}
+	if !s.DecayBiases {
+		b.ExcludeFromDecay(optim.BiasesAndNorms)
+	}
+	o, err := b.Done()
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	return train.Baseline(s.Optimizer, o), nil
+}
+
+func newKaFiStO(s Settings, rates schedule.Schedule) (train.Optimizer, error) {
+	b := kafisto.New().Algorithm(kafisto.Algorithm(s.Algorithm)).Variant(kafisto.Variant(s.Variant))
+	defaults, err := b.Done()
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	d := defaults.Settings()
+	b.LearningRateSchedule(rates).WeightDecay(s.WeightDecay).DecoupledWeightDecay(s.DecoupledWeightDecay)
+	b.VelocityDecay(or(s.VelocityDecay, d.VelocityDecay)).VelocityNoise(or(s.VelocityNoise, d.VelocityNoise))
+	b.InitialCovariance(or(s.ParameterVariance, d.ParameterVariance), or(s.VelocityVariance, d.VelocityVariance), or(s.CrossCovariance, d.CrossCovariance))
+	if s.ConstantMeasurementNoise != nil {
+		b.ConstantMeasurementNoise(*s.ConstantMeasurementNoise)
+	}
+	if s.ConstantStateNoise != nil {
+		b.ConstantStateNoise(*s.ConstantStateNoise)
+	}
+	if !s.DecayBiases {
+		b.ExcludeFromDecay(kafisto.BiasesAndNorms)
+	}
+	if s.WholeNetwork {
+		b.WholeNetwork()
+	}
+	target, err := parseTarget(s.Target)
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	o, err := b.Target(target).Done()
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	return train.KaFiStO(s.Optimizer, o), nil
+}
+
+func or(value *float64, fallback float64) float64 {
+	if value != nil {
+		return *value
+	}
+	return fallback
+}
+
+// parseTarget reads a number, fraction:EPSILON or offset:U.
+func parseTarget(text string) (kafisto.Target, error) {
+	kind, number, found := strings.Cut(text, ":")
+	if !found {
+		kind, number = "", text
+	}
+	value, err := strconv.ParseFloat(number, 64)
+	if err == nil && (math.IsNaN(value) || math.IsInf(value, 0)) {
+		err = strconv.ErrRange
+	}
+	if err == nil {
+		switch constant := schedule.Constant(value); {
+		case kind == "" && value == 0:
+			return kafisto.Target{}, nil
+		case kind == "":
+			return kafisto.ConstantTarget(constant), nil
+		case kind == "fraction":
+			return kafisto.FractionTarget(constant), nil
+		case kind == "offset":
+			return kafisto.OffsetTarget(constant), nil
+		}
+	}
+	return kafisto.Target{}, fmt.Errorf("settings: target %q: use a number, fraction:EPSILON or offset:U", text)
+}

@@ -1,0 +1,95 @@
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"strings"
+)
+
+// Set returns the settings with some changed, each value written as for a flag.
+// An unknown name and a value of the wrong kind are errors; whether the values
+// make sense is for Validate to tell.
+func (s Settings) Set(values map[string]string) (Settings, error) {
+	known := Defaults().Map()
+	object := map[string]json.RawMessage{}
+	for name, value := range values {
+		raw := json.RawMessage(value)
+		if _, isText := known[name].(string); isText {
+			raw, _ = json.Marshal(value) // text never fails
+		} else if !json.Valid(raw) || value == "null" {
+			return s, fmt.Errorf("settings: %s is %q: %w", name, value, errKind)
+		}
+		object[name] = raw
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return s, fmt.Errorf("settings: %w", err)
+	}
+	strict, err := ReadSettings(strings.NewReader(string(text)))
+	if err != nil {
+		return s, err
+	}
+	return s.with(strict)
+}
+
+// with returns the settings with those that ReadSettings has read.
+func (s Settings) with(values map[string]any) (Settings, error) {
+	text, err := json.Marshal(values)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	return s, err
+}
+
+var errKind = errors.New("it must be a number, true or false, as the setting needs")
+
+// plain says an error of encoding/json in a user's words.
+func plain(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && kind.Field != "" {
+		return fmt.Errorf("%s is a %s: it must be %s", kind.Field, kind.Value, kindOf(kind.Type))
+	}
+	if errors.As(err, &kind) {
+		return errors.New("a settings file is one JSON object")
+	}
+	if name, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+		return fmt.Errorf("unknown setting %s: settings have the names of flags", name)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the file ends too early: a settings file is one JSON object")
+	}
+	return fmt.Errorf("not JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// kindOf names a setting's kind.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	}
+	return "text in quotes"
+}
+
+// notFinite names a setting that is NaN or infinite, "" if none is.
+func (s Settings) notFinite() string {
+	fields := reflect.ValueOf(s)
+	for i := range fields.NumField() {
+		field := reflect.Indirect(fields.Field(i))
+		if field.Kind() != reflect.Float64 {
+			continue
+		}
+		if v := field.Float(); math.IsNaN(v) || math.IsInf(v, 0) {
+			name, _, _ := strings.Cut(fields.Type().Field(i).Tag.Get("json"), ",")
+			return name
+		}
+	}
+	return ""
+}

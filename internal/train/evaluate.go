@@ -1,0 +1,88 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+// evaluate runs all splits over the posterior parameters. When ctx is cancelled
+// meanwhile, nothing is recorded: a resumed run evaluates again.
+func (r *run) evaluate(ctx context.Context) error {
+	var first *runlog.Eval
+	var all []runlog.Eval
+	for _, split := range r.Problem.Splits {
+		e, err := r.evaluateSplit(ctx, split)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, e)
+		if first == nil {
+			first = &e
+		}
+	}
+	for _, e := range all {
+		if err := r.log.Append(e); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+		r.Console.Eval(e)
+	}
+	r.Evaluated, r.Last = r.step, first
+	if first != nil && (r.Best == nil || better(r.Problem, *first, *r.Best)) {
+		r.Best = first
+	}
+	return nil
+}
+
+// better compares evaluations by top-1 error where there is one, then by loss.
+func better(p Problem, a, b runlog.Eval) bool {
+	if p.Wrong != nil && a.Top1Error != b.Top1Error {
+		return a.Top1Error < b.Top1Error
+	}
+	return a.Loss < b.Loss
+}
+
+func (r *run) evaluateSplit(ctx context.Context, split Split) (runlog.Eval, error) {
+	began := time.Now()
+	e := runlog.Eval{Type: runlog.TypeEval, Step: r.step, Epoch: float64(r.step) / float64(r.Problem.StepsPerEpoch), Split: split.Name}
+	stream, err := split.Open(ctx)
+	if err != nil {
+		return e, fmt.Errorf("train: %w", err)
+	}
+	defer stream.Close()
+	var loss, count, top1, top5 float64
+	for {
+		batch, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return e, fmt.Errorf("train: reading the %s split: %w", split.Name, err)
+		}
+		e.Examples += batch.Size
+		sums, err := call(r.graphs.evaluate, batch)
+		if err != nil {
+			return e, err
+		}
+		loss, count = loss+sums[0], count+sums[1]
+		if len(sums) > 2 {
+			top1, top5 = top1+sums[2], top5+sums[3]
+		}
+		if err := ctx.Err(); err != nil {
+			return e, err
+		}
+	}
+	if count == 0 {
+		return e, fmt.Errorf("train: the %s split is empty", split.Name)
+	}
+	e.Loss, e.Top1Error, e.Top5Error = loss/count, 100*top1/count, 100*top5/count
+	e.Seconds = time.Since(began).Seconds()
+	return e, nil
+}

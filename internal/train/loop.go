@@ -1,0 +1,116 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/kafisto/kafisto/internal/checkpoint"
+)
+
+// loop evaluates, saves and trains, each when it is due. What is due depends on
+// the step and the state that checkpoints carry alone, so that a resumed run
+// does exactly what an uninterrupted one does.
+func (r *run) loop(ctx context.Context) error {
+	batches, err := r.Problem.Train(ctx, r.step)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	defer batches.Close()
+	for {
+		if r.due(r.EvalEvery) && r.Evaluated < r.step {
+			if err := r.evaluate(ctx); err != nil {
+				return err
+			}
+		}
+		stopped := ctx.Err() != nil
+		if (r.due(r.SaveEvery) || stopped) && r.saved < r.step {
+			if err := r.save(); err != nil {
+				return err
+			}
+		}
+		if r.step >= r.Steps {
+			return nil
+		}
+		if stopped {
+			return fmt.Errorf("train: %w after step %d of %d; resume to go on", ErrStopped, r.step, r.Steps)
+		}
+		if err := r.trainStep(ctx, batches); err != nil {
+			return err
+		}
+	}
+}
+
+// due tells whether something that happens every so many steps is due now.
+func (r *run) due(every int64) bool {
+	return r.step > 0 && (r.step%every == 0 || r.step >= r.Steps)
+}
+
+// trainStep does one step, or none when ctx is cancelled.
+func (r *run) trainStep(ctx context.Context, batches Stream) error {
+	batch, err := batches.Next()
+	if ctx.Err() != nil {
+		if err == nil {
+			batch.finalize()
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("train: reading the batch of step %d: %w", r.step+1, err)
+	}
+	began := time.Now()
+	s, err := r.graphs.train(batch)
+	if err != nil {
+		return err
+	}
+	s.Step, s.Epoch = r.step+1, float64(r.step+1)/float64(r.Problem.StepsPerEpoch)
+	s.Seconds = time.Since(began).Seconds()
+	if what := finite(s); what != "" {
+		return fmt.Errorf("train: %w at step %d: %s%s; try a smaller learning rate, and check the data", ErrDiverged, s.Step, what, r.firstNotFinite())
+	}
+	r.step++
+	if err := r.log.Append(s); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	r.Console.Step(s)
+	return nil
+}
+
+// firstNotFinite names a variable that is not finite, for a message.
+func (r *run) firstNotFinite() string {
+	if err := checkpoint.CheckFinite(r.store); err != nil {
+		return fmt.Sprintf(" (%v)", err)
+	}
+	return ""
+}
+
+// save makes the log durable and writes a checkpoint of this step.
+func (r *run) save() error {
+	if err := r.log.Sync(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	state, err := json.Marshal(r.progress)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	meta := checkpoint.Meta{
+		Step: r.step, Seed: r.Seed, SettingsHash: r.Settings, Program: r.Version, State: state,
+		Cursor: checkpoint.Cursor{Epoch: r.step / r.Problem.StepsPerEpoch, Step: r.step % r.Problem.StepsPerEpoch},
+	}
+	if r.Best != nil {
+		meta.BestStep = r.Best.Step
+	}
+	_, err = checkpoint.Save(filepath.Join(r.Dir, CheckpointsFolder), r.store, meta)
+	if errors.Is(err, checkpoint.ErrNotPruned) {
+		r.Console.Message(err.Error())
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	r.saved = r.step
+	return nil
+}

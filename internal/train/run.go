@@ -1,0 +1,180 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/kafisto/kafisto/internal/checkpoint"
+	"github.com/kafisto/kafisto/internal/lockfile"
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+// Files of a run folder.
+const (
+	LogFile           = "log.jsonl"
+	CheckpointsFolder = "checkpoints"
+)
+
+var (
+	// ErrStopped is wrapped by the error of a run whose context was cancelled; it
+	// was saved and can be resumed.
+	ErrStopped = errors.New("stopped")
+	// ErrDiverged is wrapped by the error of a run in which a loss, a gradient or
+	// the optimizer's state was not finite. Nothing of that step was saved.
+	ErrDiverged = errors.New("diverged")
+)
+
+// Console shows a run's progress. Its methods are called from one goroutine
+// and should return at once.
+type Console interface {
+	// Begin is called before the first step, with the steps done and in all.
+	Begin(done, total int64)
+	// Step is called after every training step.
+	Step(s runlog.Step)
+	// Eval is called after every evaluation.
+	Eval(e runlog.Eval)
+	// Message shows one line.
+	Message(line string)
+	// End is called once, when no more steps follow.
+	End()
+}
+
+// Config says what to run, where, and how far.
+type Config struct {
+	Dir       string // run folder, made where needed
+	Problem   Problem
+	Optimizer Optimizer
+	Backend   compute.Backend
+	Engine    string // the backend's name for the log
+	Version   string // of the program
+	Settings  string // hash of the resolved settings: a checkpoint of others is refused
+	Seed      int64  // of the initial parameters and the graph's random numbers
+	Steps     int64  // in all, at least 1
+	EvalEvery int64  // steps between evaluations, at least 1; the last step is always evaluated
+	SaveEvery int64  // steps between checkpoints, at least 1; the last step is always saved
+	Resume    bool   // continue from the newest valid checkpoint; false refuses a folder with a log
+	Console   Console
+}
+
+// Result tells how far a run came.
+type Result struct {
+	Steps int64        // done in all
+	Last  *runlog.Eval // of the deciding split; nil when nothing was evaluated
+	Best  *runlog.Eval
+}
+
+// progress is the part of a run's state that checkpoints carry beside the
+// variables.
+type progress struct {
+	Evaluated int64        `json:"evaluated"` // step of the last complete evaluation
+	Last      *runlog.Eval `json:"last,omitempty"`
+	Best      *runlog.Eval `json:"best,omitempty"`
+}
+
+// run is a run in progress.
+type run struct {
+	Config
+	store  *model.Store
+	graphs *graphs
+	log    *runlog.Writer
+	step   int64 // done
+	saved  int64 // step of the last checkpoint, -1 for none
+	progress
+}
+
+// Run trains until all steps are done, ctx is cancelled (ErrStopped, after
+// saving) or the run diverges (ErrDiverged). It leaves a run folder with the
+// log and checkpoints. Other errors leave the newest checkpoint as it was.
+func Run(ctx context.Context, c Config) (Result, error) {
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return Result{}, fmt.Errorf("train: %w", err)
+	}
+	unlock, err := lockfile.Lock(c.Dir)
+	if err != nil {
+		return Result{}, fmt.Errorf("train: %w", err)
+	}
+	defer unlock()
+	r := &run{Config: c, store: model.NewStore(), saved: -1}
+	defer r.store.Finalize()
+	if err := r.restore(); err != nil {
+		return Result{}, err
+	}
+	if r.log, err = runlog.OpenWriter(filepath.Join(c.Dir, LogFile), r.step, r.Evaluated); err != nil {
+		return Result{}, fmt.Errorf("train: %w", err)
+	}
+	if r.graphs, err = newGraphs(c.Backend, r.store, c.Problem, c.Optimizer); err != nil {
+		return Result{}, errors.Join(err, r.log.Close())
+	}
+	defer r.graphs.close()
+	c.Console.Begin(r.step, c.Steps)
+	err = r.logged(func() error { return r.loop(ctx) })
+	c.Console.End()
+	return Result{Steps: r.step, Last: r.Last, Best: r.Best}, err
+}
+
+// restore starts the store: from the seed, or from the newest valid checkpoint.
+func (r *run) restore() error {
+	if err := r.store.SetRNGStateFromSeed(r.Seed); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if !r.Resume {
+		if _, err := os.Stat(filepath.Join(r.Dir, LogFile)); err == nil {
+			return fmt.Errorf("train: %s holds a run already: resume it or choose another folder", r.Dir)
+		}
+		return nil
+	}
+	saved, err := checkpoint.Load(filepath.Join(r.Dir, CheckpointsFolder))
+	if errors.Is(err, checkpoint.ErrNone) {
+		r.Console.Message("no checkpoint yet: starting from the first step")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	for _, skipped := range saved.Skipped {
+		r.Console.Message(fmt.Sprintf("passed over a damaged checkpoint: %v", skipped))
+	}
+	if m := saved.Manifest; m.SettingsHash != r.Settings || m.Seed != r.Seed {
+		return fmt.Errorf("train: %s was made with other settings: resume with the settings it was made with", saved.Path)
+	}
+	if err := json.Unmarshal(saved.Manifest.State, &r.progress); err != nil {
+		return fmt.Errorf("train: %s: the training state is not readable: %w", saved.Path, err)
+	}
+	r.step, r.saved = saved.Manifest.Step, saved.Manifest.Step
+	if err := saved.Restore(r.store); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}
+
+// logged brackets the work with the log's start and end records.
+func (r *run) logged(work func() error) error {
+	began := time.Now()
+	err := r.log.Append(runlog.Start{
+		Type: runlog.TypeStart, Time: began.UTC().Format(time.RFC3339), Step: r.step, Version: r.Version,
+		Go: runtime.Version(), Engine: r.Engine, Cores: runtime.NumCPU(),
+	})
+	if err == nil {
+		err = work()
+	}
+	end := runlog.End{Type: runlog.TypeEnd, Step: r.step, Status: runlog.StatusFinished, Seconds: time.Since(began).Seconds()}
+	switch {
+	case errors.Is(err, ErrStopped):
+		end.Status = runlog.StatusStopped
+	case errors.Is(err, ErrDiverged):
+		end.Status, end.Message = runlog.StatusDiverged, err.Error()
+	case err != nil:
+		return errors.Join(err, r.log.Close()) // as after a crash: no end record
+	}
+	return errors.Join(err, r.log.Append(end), r.log.Sync(), r.log.Close())
+}
+
