@@ -114,3 +114,16 @@ func TestNoneAndAllDamaged(t *testing.T) {
 		t.Errorf("damaged: %v", err)
 	}
 }
+
+// TestRenamedCheckpoint gives a checkpoint the name of a later step.
+func TestRenamedCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	first, second := save(t, dir, 1, 1), save(t, dir, 2, 2)
+	if err := os.Rename(second, filepath.Join(dir, "step-000000009")); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := load(t, dir)
+	if c.Path != first || len(c.Skipped) != 1 || !strings.Contains(c.Skipped[0].Error(), "step-000000009 is of step 2") {
+		t.Errorf("loaded %s, skipped %v", c.Path, c.Skipped)
+	}
+}

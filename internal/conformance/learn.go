@@ -26,7 +26,7 @@ func learns(t *testing.T, s suite, tr *golden.Trajectory) {
 func repeats(t *testing.T, s suite) {
 	one, two := model.NewStore(), model.NewStore()
 	for _, store := range []*model.Store{one, two} {
-		s.start(t, network(), dtypes.Float32, s.make(t, "test"), store, "/net").steps(0, 5)
+		s.start(t, convex(), dtypes.Float32, s.make(t, "test"), store, "/net").steps(0, 5)
 	}
 	sameBits(t, snapshot(t, one), snapshot(t, two))
 }
@@ -38,7 +38,7 @@ func followsSchedule(t *testing.T, s suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := network()
+	tr := convex()
 	r := s.start(t, tr, dtypes.Float64, s.scheduled(t, "test", rate), model.NewStore(), "/net")
 	moved := func() (moved bool) {
 		for i, values := range r.parameters() {

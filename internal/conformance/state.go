@@ -20,7 +20,7 @@ import (
 func keepsForm(t *testing.T, s suite) {
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.Float64} {
 		store := model.NewStore()
-		r := s.start(t, network(), dtype, s.make(t, "test"), store, "/net").steps(0, 1)
+		r := s.start(t, convex(), dtype, s.make(t, "test"), store, "/net").steps(0, 1)
 		first := shapesOf(store)
 		r.steps(1, 4)
 		now := shapesOf(store)
@@ -89,7 +89,7 @@ func restored(t *testing.T, from *model.Store) *model.Store {
 // to the bit, the random state of a model with noise included. (GoMLX restores
 // every variable as trainable.)
 func resumes(t *testing.T, s suite) {
-	tr := network()
+	tr := convex()
 	noisy := func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {
 		x := inputs[0]
 		noise := graph.MulScalar(scope.RandomUniform(x.Graph(), x.Shape()), 0.1)
@@ -119,7 +119,7 @@ func resumes(t *testing.T, s suite) {
 // takesBatchSize: a minibatch of another size builds another graph and goes on
 // with the same state.
 func takesBatchSize(t *testing.T, s suite) {
-	tr := network()
+	tr := convex()
 	halves := *tr
 	halves.Batch, halves.Steps = tr.Batch/2, 2*tr.Steps
 
@@ -139,7 +139,7 @@ func takesBatchSize(t *testing.T, s suite) {
 // worksWithTrainer: GoMLX's trainer gives what steps by hand give, and its
 // evaluation sees the updated parameters and changes nothing.
 func worksWithTrainer(t *testing.T, s suite) {
-	tr := network()
+	tr := convex()
 	byHand := s.start(t, tr, dtypes.Float64, s.make(t, "test"), model.NewStore(), "/").steps(0, 4).parameters()
 
 	store, o := model.NewStore(), s.make(t, "test")

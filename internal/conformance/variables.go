@@ -16,7 +16,7 @@ import (
 // leavesFrozen: a variable that is not trainable keeps its bits, the others
 // move.
 func leavesFrozen(t *testing.T, s suite) {
-	tr, store := network(), model.NewStore()
+	tr, store := convex(), model.NewStore()
 	variables := goldengraph.Variables(store.Scope("/net"), tr, dtypes.Float32)
 	frozen := variables[0].SetTrainable(false).Path()
 	before := snapshot(t, store)
@@ -67,7 +67,7 @@ func countsTiedOnce(t *testing.T, s suite) {
 // sharesStore: two optimizers that take turns in one store each do what they
 // do alone.
 func sharesStore(t *testing.T, s suite) {
-	tr, shared := network(), model.NewStore()
+	tr, shared := convex(), model.NewStore()
 	first := s.start(t, tr, dtypes.Float32, s.make(t, "first"), shared, "/one")
 	second := s.start(t, tr, dtypes.Float32, s.make(t, "second"), shared, "/two")
 	for k := range 4 {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 	"github.com/kafisto/kafisto/internal/data"
@@ -169,19 +170,31 @@ func Compatible(dir string, s Settings) error {
 	return err
 }
 
-// difference names a setting in which a and b differ.
+// lengthAndPlace are the settings that may change when a run is resumed.
+var lengthAndPlace = []string{"epochs", "steps", "engine", "data-dir"}
+
+// difference says in which setting b cannot go on with a run of a.
 func difference(a, b Settings) string {
 	x, y := a.Map(), b.Map()
-	for _, name := range sortedNames(x, y) {
-		switch name {
-		case "epochs", "steps", "engine", "data-dir":
-			continue
-		}
-		if fmt.Sprint(x[name]) != fmt.Sprint(y[name]) {
-			return fmt.Sprintf("%s was %v, now %v", name, x[name], y[name])
+	for _, name := range Difference(a, b) {
+		if !slices.Contains(lengthAndPlace, name) {
+			return fmt.Sprintf("%s was %v, now %v", name, orDefault(x[name]), orDefault(y[name]))
 		}
 	}
 	return "no difference found"
+}
+
+func orDefault(value any) any {
+	if value == nil {
+		return "its default"
+	}
+	return value
+}
+
+// Difference names the settings in which a and b differ, in alphabetical order.
+func Difference(a, b Settings) []string {
+	x, y := a.Map(), b.Map()
+	return slices.DeleteFunc(sortedNames(x, y), func(name string) bool { return x[name] == y[name] })
 }
 
 // LoadSettings reads the settings of the run in a folder. Without a run the

@@ -156,6 +156,9 @@ func (s Settings) Validate() error {
 			return fmt.Errorf("settings: %s is %d: it must be between %d and %d", least.name, least.value, least.min, maxCount)
 		}
 	}
+	if s.Seed < 0 {
+		return fmt.Errorf("settings: seed is %d: it must be at least 0", s.Seed)
+	}
 	if name := s.notFinite(); name != "" {
 		return fmt.Errorf("settings: %s is not a finite number: give one that is", name)
 	}

@@ -36,13 +36,23 @@ func (s Settings) Set(values map[string]string) (Settings, error) {
 	return s.with(strict)
 }
 
-// with returns the settings with those that ReadSettings has read.
+// with returns the settings with those that ReadSettings has read. They share
+// no memory with s.
 func (s Settings) with(values map[string]any) (Settings, error) {
-	text, err := json.Marshal(values)
-	if err == nil {
-		err = json.Unmarshal(text, &s)
+	if name := s.notFinite(); name != "" {
+		return s, fmt.Errorf("settings: %s is not a finite number: give one that is", name)
 	}
-	return s, err
+	var changed Settings
+	for _, layer := range []any{s, values} {
+		text, err := json.Marshal(layer)
+		if err == nil {
+			err = json.Unmarshal(text, &changed)
+		}
+		if err != nil {
+			return s, fmt.Errorf("settings: %w", plain(err))
+		}
+	}
+	return changed, nil
 }
 
 var errKind = errors.New("it must be a number, true or false, as the setting needs")

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kafisto/kafisto/internal/engine"
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/runlog"
+	"github.com/kafisto/kafisto/internal/train"
+)
+
+// compareCommand trains every contender with every seed. The same command goes
+// on with what it left: finished runs stay, stopped ones are resumed.
+type compareCommand struct {
+	Contenders []string `arg:"" optional:"" name:"contender" help:"OPTIMIZER or OPTIMIZER:SETTING=VALUE,SETTING=VALUE..., such as kafisto:variant=paper. Default: kafisto sgd adam."`
+
+	Dir   string       `type:"path" placeholder:"DIR" help:"Folder of the runs and the report. Default: runs/compare-DATASET-MODEL."`
+	Seeds []int64      `default:"1" help:"Seeds, as 1,2,3."`
+	File  settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags go before it; optimizer and seed in it are passed over."`
+	Quiet bool         `help:"Show no progress."`
+
+	Job job.Settings `embed:""`
+}
+
+// cell is one run of a comparison.
+type cell struct {
+	contender string // as on the command line
+	dir       string
+	settings  job.Settings
+	started   bool // the folder holds the run
+	done      bool // it needs no more steps
+}
+
+// Run trains what is left of the comparison, and reports on all of it.
+func (c *compareCommand) Run(s *session) error {
+	cells, err := c.cells()
+	if err != nil {
+		return err
+	}
+	dirs := make([]string, len(cells))
+	for i := range cells {
+		dirs[i] = cells[i].dir
+		if err := cells[i].look(); err != nil {
+			return err
+		}
+	}
+	if err := c.train(s, cells); err != nil {
+		if errors.Is(err, train.ErrStopped) {
+			s.message("to go on, give the same command again")
+		}
+		return err
+	}
+	runs, err := readRuns(s, dirs)
+	if err != nil {
+		return err
+	}
+	r := newReport(runs)
+	if err := s.showReport(r); err != nil {
+		return err
+	}
+	return s.writeReport(c.Dir, r)
+}
+
+// cells are all runs of the comparison, seed by seed.
+func (c *compareCommand) cells() ([]cell, error) {
+	if len(c.Contenders) == 0 {
+		c.Contenders = []string{"kafisto", "sgd", "adam"}
+	}
+	if c.Dir == "" {
+		c.Dir = filepath.Join("runs", fmt.Sprintf("compare-%s-%s", c.Job.Dataset, c.Job.Model))
+	}
+	if len(c.Seeds) == 0 {
+		return nil, usage(errors.New("no seeds: give at least one, as --seeds 1,2,3"))
+	}
+	var cells []cell
+	for i, seed := range c.Seeds {
+		if slices.Contains(c.Seeds[:i], seed) {
+			return nil, usage(fmt.Errorf("seed %d is given twice: name it once", seed))
+		}
+		for _, contender := range c.Contenders {
+			settings, err := contenderSettings(c.Job, contender)
+			if err != nil {
+				return nil, usage(fmt.Errorf("contender %q: %w", contender, err))
+			}
+			settings.Seed = seed
+			dir := filepath.Join(c.Dir, fmt.Sprintf("%s-seed%d", folderName(contender), seed))
+			if slices.ContainsFunc(cells, func(other cell) bool { return other.dir == dir }) {
+				return nil, usage(fmt.Errorf("contender %q: another one has the same folder: name each contender once", contender))
+			}
+			cells = append(cells, cell{contender: contender, dir: dir, settings: settings})
+		}
+	}
+	return cells, nil
+}
+
+// contenderSettings are the shared settings with those that a contender's text
+// names.
+func contenderSettings(shared job.Settings, text string) (job.Settings, error) {
+	optimizer, list, some := strings.Cut(text, ":")
+	values := map[string]string{"optimizer": optimizer}
+	for part := range strings.SplitSeq(list, ",") {
+		if !some {
+			break
+		}
+		name, value, ok := strings.Cut(part, "=")
+		switch {
+		case !ok || name == "":
+			return shared, fmt.Errorf("%q is not SETTING=VALUE: write OPTIMIZER:SETTING=VALUE,SETTING=VALUE", part)
+		case name == "optimizer" || name == "seed":
+			return shared, fmt.Errorf("%s is not for a contender to set: the text begins with the optimizer, and --seeds has the seeds", name)
+		case values[name] != "":
+			return shared, fmt.Errorf("%s is set twice: set it once", name)
+		}
+		values[name] = value
+	}
+	settings, err := shared.Set(values)
+	if err != nil {
+		return shared, err
+	}
+	return settings, settings.Validate()
+}
+
+// folderName is a contender's text as a folder may be called on every system.
+func folderName(contender string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-+.=,", r) {
+			return r
+		}
+		return '_'
+	}, contender)
+}
+
+// look finds out what the cell's folder holds. A run of other settings, or one
+// that is longer than asked for, is an error.
+func (c *cell) look() error {
+	err := job.Compatible(c.dir, c.settings)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.started = true
+	record, err := job.LoadRun(c.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // killed before its first step
+	}
+	if err != nil {
+		return err
+	}
+	had, want := record.Settings, c.settings
+	if had.Steps > 0 == (want.Steps > 0) && (had.Steps > want.Steps || want.Steps == 0 && had.Epochs > want.Epochs) {
+		return fmt.Errorf("the run in %s is longer (%d epochs, %d steps) than asked for: choose another folder", c.dir, had.Epochs, had.Steps)
+	}
+	if end := record.Log.End; end != nil {
+		same := had.Steps == want.Steps && (want.Steps > 0 || had.Epochs == want.Epochs)
+		c.done = end.Status == runlog.StatusDiverged || same && end.Status == runlog.StatusFinished
+	}
+	return nil
+}
+
+// train carries out the cells that are not done, on one engine. A run that
+// diverges is recorded in its folder; the others go on.
+func (c *compareCommand) train(s *session, cells []cell) error {
+	var opened *engine.Engine
+	for i, cell := range cells {
+		label := fmt.Sprintf("%s seed %d", cell.contender, cell.settings.Seed)
+		if cell.done {
+			s.message(fmt.Sprintf("%s: done already, in %s", label, cell.dir))
+			continue
+		}
+		o := s.options(s.newConsole(label, c.Quiet))
+		if opened == nil {
+			var err error
+			if opened, err = job.OpenEngine(s.ctx, cell.settings, o); err != nil {
+				return err
+			}
+			defer opened.Close()
+		}
+		o.Dir, o.Resume, o.Engine, o.About.Group = cell.dir, cell.started, opened, cell.contender
+		if !c.Quiet {
+			s.message(fmt.Sprintf("%s: run %d of %d, on %s", label, i+1, len(cells), opened.Name))
+		}
+		_, err := job.Run(s.ctx, cell.settings, o)
+		if errors.Is(err, train.ErrDiverged) {
+			s.message(fmt.Sprintf("%s: %s", label, sentence(err)))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+// meter measures how fast a run goes.
+type meter struct {
+	label       string
+	now         func() time.Time
+	total       int64 // steps in all
+	first, last runlog.Step
+	began       time.Time // end of the first step: what comes before is mostly compilation
+	shown       time.Time // when progress was last due
+}
+
+func (m *meter) begin(_, total int64) { m.total, m.shown = total, m.now() }
+
+func (m *meter) step(s runlog.Step) {
+	if m.first.Step == 0 {
+		m.first, m.began = s, m.now()
+	}
+	m.last = s
+}
+
+// due tells once an interval that progress is to be shown.
+func (m *meter) due() bool {
+	now := m.now()
+	if now.Sub(m.shown) < interval {
+		return false
+	}
+	m.shown = now
+	return true
+}
+
+// progress is how far a run is.
+type progress struct {
+	Type           string  `json:"type"`
+	Run            string  `json:"run"`
+	Step           int64   `json:"step"`
+	Steps          int64   `json:"steps"`
+	Epoch          float64 `json:"epoch"`
+	Loss           float64 `json:"loss"`          // of this step's minibatch
+	LearningRate   float64 `json:"learning_rate"` // effective, median over layers
+	StepsPerSecond float64 `json:"steps_per_second,omitempty"`
+	Seconds        float64 `json:"seconds_left,omitempty"` // estimated
+}
+
+func (m *meter) progress() progress {
+	s := m.last
+	p := progress{Type: "progress", Run: m.label, Step: s.Step, Steps: m.total, Epoch: s.Epoch, Loss: s.Loss, LearningRate: s.LearningRate[1]}
+	if elapsed := m.now().Sub(m.began).Seconds(); s.Step > m.first.Step && elapsed > 0 {
+		p.StepsPerSecond = float64(s.Step-m.first.Step) / elapsed
+		p.Seconds = float64(m.total-s.Step) / p.StepsPerSecond
+	}
+	return p
+}
+
+// text is the progress as one line.
+func (p progress) text() string {
+	line := fmt.Sprintf("%s: step %d/%d epoch %.2f loss %.3f lr %.3g", p.Run, p.Step, p.Steps, p.Epoch, p.Loss, p.LearningRate)
+	if p.StepsPerSecond > 0 {
+		line += fmt.Sprintf(" %.3g steps/s ETA %s", p.StepsPerSecond, clock(p.Seconds))
+	}
+	return line
+}
+
+// clock is a duration as 0:03, 12:34 or 1:02:03.
+func clock(seconds float64) string {
+	whole := int64(seconds + 0.5)
+	if whole >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", whole/3600, whole/60%60, whole%60)
+	}
+	return fmt.Sprintf("%d:%02d", whole/60, whole%60)
+}
+
+// evalText is an evaluation as one line.
+func (m *meter) evalText(e runlog.Eval) string {
+	return fmt.Sprintf("%s: step %d/%d epoch %.2f %s loss %.4g top-1 error %.2f %%", m.label, e.Step, m.total, e.Epoch, e.Split, e.Loss, e.Top1Error)
+}

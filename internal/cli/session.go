@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/train"
+)
+
+// session is what every command's Run gets: where to write, and how.
+type session struct {
+	ctx            context.Context
+	args           []string
+	stdout, stderr io.Writer
+	json, offline  bool
+}
+
+// line prints a line of a result, as text.
+func (s *session) line(format string, values ...any) {
+	fmt.Fprintf(s.stdout, format+"\n", values...)
+}
+
+// object prints a result as a line of JSON. Its fields are ours, so that it
+// always can be written as JSON.
+func (s *session) object(value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	s.stdout.Write(append(text, '\n'))
+}
+
+// message is a line for the user that is no result.
+type message struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+// message shows a line beside the results.
+func (s *session) message(text string) {
+	if s.json {
+		s.object(message{"message", text})
+		return
+	}
+	fmt.Fprintln(s.stderr, text)
+}
+
+// options are those of a job that do not depend on the run.
+func (s *session) options(console train.Console) job.Options {
+	o := job.Options{Offline: s.offline, Console: console, Download: s.downloads()}
+	if !s.json {
+		o.Progress = s.stderr
+	}
+	o.About = about(s.args)
+	return o
+}
+
+// terminal tells whether a writer is a terminal, on which a bar may be drawn.
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
+}
+
+// commandLine is the command as a shell takes it.
+func commandLine(args []string) string {
+	words := []string{"kafisto"}
+	for _, arg := range args {
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'`$&|;<>()*?[]{}#~\\!") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/runlog"
+	"github.com/kafisto/kafisto/internal/train"
+)
+
+// trainCommand trains once.
+type trainCommand struct {
+	Dir    string       `type:"path" placeholder:"DIR" help:"Run folder. Default: runs/DATASET-MODEL-OPTIMIZER-seedN."`
+	File   settingsFlag `name:"settings" placeholder:"FILE" xor:"settings" help:"Settings file: a JSON object with flags' names. Flags go before it."`
+	Resume resumeFlag   `xor:"settings" help:"Go on with the run in --dir, under its settings; --epochs or --steps may be longer."`
+	Quiet  bool         `help:"Show no progress."`
+
+	Job job.Settings `embed:""`
+}
+
+// result is how a training run ended, as JSON.
+type result struct {
+	Type   string       `json:"type"`
+	Run    string       `json:"run"`
+	Dir    string       `json:"dir"`
+	Status string       `json:"status"`
+	Steps  int64        `json:"steps"`
+	Last   *runlog.Eval `json:"last,omitempty"`
+	Best   *runlog.Eval `json:"best,omitempty"`
+}
+
+// Run trains, and writes the run's report unless the run was stopped.
+func (c *trainCommand) Run(s *session) error {
+	if err := c.Job.Validate(); err != nil {
+		return usage(err)
+	}
+	if c.Dir == "" {
+		c.Dir = filepath.Join("runs", fmt.Sprintf("%s-%s-%s-seed%d", c.Job.Dataset, c.Job.Model, c.Job.Optimizer, c.Job.Seed))
+	}
+	label := fmt.Sprintf("%s seed %d", c.Job.Optimizer, c.Job.Seed)
+	o := s.options(s.newConsole(label, c.Quiet))
+	o.Dir, o.Resume = c.Dir, bool(c.Resume)
+	o.About.Group = c.Job.Optimizer
+	r, err := job.Run(s.ctx, c.Job, o)
+	status := runlog.StatusFinished
+	switch {
+	case errors.Is(err, train.ErrStopped):
+		s.message(fmt.Sprintf("to go on: %s", commandLine([]string{"train", "--dir", c.Dir, "--resume"})))
+		return err
+	case errors.Is(err, train.ErrDiverged):
+		status = runlog.StatusDiverged
+	case err != nil:
+		return err
+	}
+	s.showResult(result{"result", label, c.Dir, status, r.Steps, r.Last, r.Best})
+	runs, unread := readRuns(s, []string{c.Dir})
+	if unread == nil {
+		unread = s.writeReport(c.Dir, newReport(runs))
+	}
+	return errors.Join(err, unread)
+}
+
+// showResult prints how a training run ended.
+func (s *session) showResult(r result) {
+	if s.json {
+		s.object(r)
+		return
+	}
+	s.line("%s: %s after %d steps", r.Run, r.Status, r.Steps)
+	if r.Last != nil {
+		s.line("%s top-1 error %.2f %%, loss %.4g; best top-1 error %.2f %% at step %d",
+			r.Last.Split, r.Last.Top1Error, r.Last.Loss, r.Best.Top1Error, r.Best.Step)
+	}
+}
