@@ -92,6 +92,12 @@ func TestNotFiniteIsRefused(t *testing.T) {
 			!strings.Contains(err.Error(), "/model/broken") || !strings.Contains(err.Error(), "element 2") {
 			t.Errorf("%s: error %v", name, err)
 		}
+		if err := CheckFinite(store); !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), "/model/broken") {
+			t.Errorf("%s: CheckFinite: %v", name, err)
+		}
+		if err := CheckFinite(newStore(t, 1)); err != nil {
+			t.Errorf("CheckFinite of a finite store: %v", err)
+		}
 		if !sameFiles(before, files(t, dir)) || names(t, dir) != "step-000000006" {
 			t.Errorf("%s: the folder holds %s", name, names(t, dir))
 		}

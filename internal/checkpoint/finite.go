@@ -20,7 +20,7 @@ func CheckFinite(store *model.Store) error {
 			return fmt.Errorf("checkpoint: variable %s: %w", v.Path(), err)
 		}
 		at := -1
-		if err := value.ConstBytes(func(data []byte) { at = indexNotFinite(dtype, data) }); err != nil {
+		if err := look(value, func(data []byte) { at = indexNotFinite(dtype, data) }); err != nil {
 			return fmt.Errorf("checkpoint: variable %s: %w", v.Path(), err)
 		}
 		if at >= 0 {

@@ -14,4 +14,5 @@ func TestResumeXLA(t *testing.T) {
 		t.Skip("PJRT_PLUGIN_LIBRARY_PATH names no folder with the XLA plugin")
 	}
 	testResume(t, "xla:cpu", 4)
+	testResume(t, "xla:cpu,shared_buffers=false", 4) // as on a GPU: values must be copied to be read
 }

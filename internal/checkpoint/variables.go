@@ -101,11 +101,8 @@ func writeValue(w io.Writer, t safetensors.Tensor, value *tensors.Tensor) error 
 	if t.Begin == t.End {
 		return nil
 	}
-	if !value.HasLocal() {
-		defer value.FinalizeLocal() // the copy on the device stays
-	}
 	var failed error
-	err := value.ConstBytes(func(data []byte) {
+	err := look(value, func(data []byte) {
 		if int64(len(data)) != t.End-t.Begin {
 			failed = fmt.Errorf("its value has %d bytes, its shape %d", len(data), t.End-t.Begin)
 			return
@@ -120,6 +117,15 @@ func writeValue(w io.Writer, t safetensors.Tensor, value *tensors.Tensor) error 
 		return err
 	}
 	return failed
+}
+
+// look shows the bytes of a value, which is copied from the device where it has
+// to be; the copy is not kept.
+func look(value *tensors.Tensor, at func(data []byte)) error {
+	if !value.HasLocal() {
+		defer value.FinalizeLocal() // what is on the device stays
+	}
+	return value.ConstBytes(at)
 }
 
 // readValue reads the values of a variable into a tensor in the host's memory.

@@ -50,8 +50,8 @@ type Settings struct {
 	DecayBiases          bool     `json:"decay-biases" default:"true" negatable:"" group:"optimizer" help:"Whether weight decay touches biases and normalisation parameters."`
 	Momentum             float64  `json:"momentum" default:"0.9" group:"optimizer" help:"SGD: momentum."`
 	Nesterov             bool     `json:"nesterov" default:"false" group:"optimizer" help:"SGD: Nesterov's momentum."`
-	Beta1                float64  `json:"beta1" default:"0.9" group:"optimizer" help:"Adam, AdamW: smoothing of the gradient."`
-	Beta2                float64  `json:"beta2" default:"0.999" group:"optimizer" help:"Adam, AdamW: smoothing of the squared gradient."`
+	Beta1                float64  `json:"beta1" name:"beta1" default:"0.9" group:"optimizer" help:"Adam, AdamW: smoothing of the gradient."`
+	Beta2                float64  `json:"beta2" name:"beta2" default:"0.999" group:"optimizer" help:"Adam, AdamW: smoothing of the squared gradient."`
 	Epsilon              float64  `json:"epsilon" default:"0.00000001" group:"optimizer" help:"Adam, AdamW: added to the denominator."`
 	ClipNorm             float64  `json:"clip-norm" default:"0" group:"optimizer" help:"SGD, Adam, AdamW: largest gradient norm; 0 does not clip."`
 

@@ -287,3 +287,31 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestEvaluationAfterTheCheckpoint: the evaluation of step 2 was logged, but the
+// process died before the checkpoint knew of it; the resumed one repeats it.
+func TestEvaluationAfterTheCheckpoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.jsonl")
+	w, err := OpenWriter(path, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendAll(t, w, Step{Step: 1}, Eval{Step: 1, Split: "test"}, Step{Step: 2}, Eval{Step: 2, Split: "test"})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = OpenWriter(path, 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	appendAll(t, w, Eval{Step: 2, Split: "test"})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log, err := Read(path)
+	if err != nil || len(log.Steps) != 2 || len(log.Evals) != 2 {
+		t.Errorf("log %+v, error %v, want 2 steps and 2 evaluations", log, err)
+	}
+	if _, err := OpenWriter(path, 1, 2); err == nil {
+		t.Error("an evaluation after the last step was taken")
+	}
+}

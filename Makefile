@@ -1,0 +1,48 @@
+# Every target builds with the toolchain that go.mod names and with the simd
+# experiment, without which the Go engine is many times slower.
+export GOTOOLCHAIN := auto
+export GOEXPERIMENT := simd
+
+ENGINE ?= auto
+FUZZTIME ?= 60s
+GO ?= go
+
+DEMO_DIR = runs/demo-$(subst :,-,$(ENGINE))
+
+.PHONY: help build demo test lint fuzz cross ci clean-demo
+
+help: ## Show the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+build: ## Build bin/kafisto.
+	$(GO) build -buildvcs=auto -trimpath -o bin/kafisto ./cmd/kafisto
+
+demo: build ## Compare KaFiStO, SGD and Adam on the embedded images (ENGINE=auto, go, xla:cpu or xla:cuda).
+	bin/kafisto compare kafisto sgd adam --dataset fashion-sample --model small-cnn \
+		--epochs 3 --batch-size 128 --seeds 1 --engine $(ENGINE) --dir $(DEMO_DIR)
+
+clean-demo: ## Remove the demo's runs, so that it trains again.
+	rm -rf runs/demo-auto runs/demo-go runs/demo-xla-cpu runs/demo-xla-cuda
+
+test: ## Run all tests.
+	$(GO) test ./...
+
+lint: ## Check formatting, and vet.
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+fuzz: ## Fuzz every parser for FUZZTIME (60s).
+	@set -e; for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "$$name in $$(dirname $$file)"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+cross: ## Build without cgo for Linux, macOS and Windows.
+	@set -e; for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+		echo "$$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/kafisto; \
+	done
+
+ci: lint cross test ## What must pass before a change lands.
