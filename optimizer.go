@@ -84,6 +84,8 @@ func (o *Optimizer) predict(scope *model.Scope, g *graph.Graph, variables []*mod
 	switch {
 	case g.NumDevices() > 1:
 		exceptions.Panicf("kafisto: training on %d devices at once is not supported yet: use one device", g.NumDevices())
+	case !scope.IsTraining(g):
+		exceptions.Panicf("kafisto: Predict in a graph that is not marked as training: call scope.SetTraining(g, true) first")
 	case o.stepOf(g) != nil:
 		exceptions.Panicf("kafisto: Predict was called twice in one graph (optimizer scope %q): wrap the model or call Predict, not both, and give optimizers that share a store different scopes", o.config.Settings.Scope)
 	case len(variables) == 0:

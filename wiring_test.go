@@ -39,7 +39,12 @@ func squared(labels, predictions []*graph.Node) *graph.Node {
 // stepWith runs hand-written steps and returns the last loss.
 func stepWith(t *testing.T, store *model.Store, steps int, build func(scope *model.Scope, x, y *graph.Node) *graph.Node) (float32, error) {
 	t.Helper()
-	exec, err := model.NewExec(enginetest.Backend(t, engine.Go), store, build)
+	return runOn(t, enginetest.Backend(t, engine.Go), store, steps, build)
+}
+
+func runOn(t *testing.T, backend compute.Backend, store *model.Store, steps int, build func(scope *model.Scope, x, y *graph.Node) *graph.Node) (float32, error) {
+	t.Helper()
+	exec, err := model.NewExec(backend, store, build)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,12 +107,18 @@ func TestWrongWiringSaysWhatToDo(t *testing.T) {
 			opt.UpdateGraph(scope, x.Graph(), l)
 			return l
 		}},
+		"predict, not marked as training": {"call scope.SetTraining(g, true) first", func(scope *model.Scope, x, y *graph.Node) *graph.Node {
+			opt.Predict(scope, x.Graph())
+			return x
+		}},
 		"predict after the model": {"call Predict before the model is built", func(scope *model.Scope, x, y *graph.Node) *graph.Node {
+			scope.SetTraining(x.Graph(), true)
 			p := line(scope, x)
 			opt.Predict(scope, x.Graph())
 			return p
 		}},
 		"predict before any variable": {"create the model's variables first", func(scope *model.Scope, x, y *graph.Node) *graph.Node {
+			scope.SetTraining(x.Graph(), true)
 			opt.Predict(scope, x.Graph())
 			return line(scope, x)
 		}},
@@ -192,6 +203,37 @@ func TestPosteriorAndPrediction(t *testing.T) {
 	if got := at0(true); got != posterior+velocity {
 		t.Errorf("training sees b = %g, the prediction is %g", got, posterior+velocity)
 	}
+}
+
+// TestEvaluationIsNeverStale evaluates with one graph before and after training:
+// GoMLX alone would show the first values twice on the Go backend.
+func TestEvaluationIsNeverStale(t *testing.T) {
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		opt := kafisto.New().MustDone()
+		store := model.NewStore()
+		net := kafisto.Model(opt, line)
+		evaluate, err := model.NewExec(backend, store, func(scope *model.Scope, x *graph.Node) *graph.Node {
+			return net(scope, nil, []*graph.Node{x})[0]
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func(x float32) float32 {
+			out, err := evaluate.Exec(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tensors.ToScalar[float32](out[0])
+		}
+		before := at(2)
+		if _, err := runOn(t, backend, store, 20, handWritten(opt)); err != nil {
+			t.Fatal(err)
+		}
+		value := func(path string) float32 { return tensors.ToScalar[float32](store.GetVariable(path).MustValue()) }
+		if after, want := at(2), 2*value("/a")+value("/b"); after != want || after == before {
+			t.Errorf("evaluation gives %g, the variables %g (before training %g)", after, want, before)
+		}
+	})
 }
 
 func TestFrozenAndTiedVariables(t *testing.T) {

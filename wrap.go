@@ -2,6 +2,7 @@ package kafisto
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -19,34 +20,45 @@ type ModelFunc interface {
 }
 
 // Model wraps a model function so that in training graphs the model sees the
-// parameters that opt predicts. Evaluation graphs are built as they were. With
-// an optimizer that is not KaFiStO the function is returned unchanged.
+// parameters that opt predicts, and in evaluation graphs always the present
+// values of its variables, the posterior. With an optimizer that is not KaFiStO,
+// training graphs are built as they were.
+//
+// The second is a guard: on backends such as Go's, GoMLX builds the values that
+// variables have at the time into evaluation graphs as constants, so that an
+// evaluation step that is built once would go on testing the parameters of its
+// first run.
 //
 // To know the model's variables before it is built, the function is traced
 // first, in a graph that is thrown away: it must not rely on being called once.
 func Model[F ModelFunc](opt optimizer.Interface, modelFn F) train.ModelFn {
 	fn := canonical(modelFn)
-	o, ok := opt.(*Optimizer)
-	if !ok {
-		return fn
-	}
+	o, isKaFiStO := opt.(*Optimizer)
 	return func(scope *model.Scope, spec any, inputs []*graph.Node) []*graph.Node {
 		g := inputs[0].Graph()
-		if scope.IsTraining(g) {
-			o.predict(scope, g, o.trace(scope, spec, inputs, fn))
+		switch {
+		case scope.IsTraining(g) && isKaFiStO:
+			o.predict(scope, g, slices.DeleteFunc(trace(scope, spec, inputs, fn), func(v *model.Variable) bool { return !o.trains(v) }))
+		case !scope.IsTraining(g) && g.Backend().Capabilities().PreferConstantsForVariables && !scope.Store().VariablesAsConst():
+			variables := trace(scope, spec, inputs, fn)
+			scope.SetTraining(g, true) // training graphs are spared
+			for _, v := range variables {
+				v.NodeValue(g)
+			}
+			scope.SetTraining(g, false)
 		}
 		return fn(scope, spec, inputs)
 	}
 }
 
 // trace builds the model in a graph of its own, which creates its variables,
-// and returns those that it uses and this optimizer trains, in the store's
-// order.
-func (o *Optimizer) trace(scope *model.Scope, spec any, inputs []*graph.Node, fn train.ModelFn) []*model.Variable {
-	g := graph.NewGraph(inputs[0].Graph().Backend(), "kafisto: trace of the model's variables")
+// and returns those that it uses below scope, in the store's order.
+func trace(scope *model.Scope, spec any, inputs []*graph.Node, fn train.ModelFn) []*model.Variable {
+	real := inputs[0].Graph()
+	g := graph.NewGraph(real.Backend(), "kafisto: trace of the model's variables")
 	defer g.Finalize()
 	model.SetStore(g, scope.Store())
-	scope.SetTraining(g, true)
+	scope.SetTraining(g, scope.IsTraining(real))
 	parameters := make([]*graph.Node, len(inputs))
 	for i, input := range inputs {
 		parameters[i] = graph.Parameter(g, fmt.Sprintf("input #%d", i), input.Shape())
@@ -54,7 +66,7 @@ func (o *Optimizer) trace(scope *model.Scope, spec any, inputs []*graph.Node, fn
 	fn(scope.ResetVisited(), spec, parameters)
 	var variables []*model.Variable
 	for v := range scope.IterVariables() {
-		if o.trains(v) && v.InUseByGraph(g) {
+		if v.InUseByGraph(g) {
 			variables = append(variables, v)
 		}
 	}

@@ -48,7 +48,7 @@ type site struct {
 // newSite describes this machine.
 func newSite() *site {
 	s := &site{
-		search:    filepath.SplitList(os.Getenv(searchVariable)),
+		search:    searchFolders(),
 		defaults:  defaultPlugins,
 		hasNVIDIA: hasNVIDIA,
 		load:      loadXLA,
@@ -63,6 +63,18 @@ func newSite() *site {
 		s.wheel = cpuWheel()
 	}
 	return s
+}
+
+// searchFolders returns the folders that the environment names, absolute:
+// go-xla takes a relative path for a plugin's name.
+func searchFolders() []string {
+	var folders []string
+	for _, folder := range filepath.SplitList(os.Getenv(searchVariable)) {
+		if absolute, err := filepath.Abs(folder); folder != "" && err == nil {
+			folders = append(folders, absolute)
+		}
+	}
+	return folders
 }
 
 // hasNVIDIA looks for the files of NVIDIA's driver: a Linux machine or

@@ -202,7 +202,8 @@ func TestNewSite(t *testing.T) {
 	}
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv(searchVariable, "/a:/b")
+	t.Setenv(searchVariable, ":/a::b")
+	t.Chdir("/")
 	s := newSite()
 	if s.folder != filepath.Join(cache, "kafisto", "pjrt") || strings.Join(s.search, " ") != "/a /b" {
 		t.Errorf("folder %q, search %q", s.folder, s.search)

@@ -221,7 +221,9 @@ func LoadSettings(dir string) (Settings, error) {
 type Record struct {
 	Settings Settings
 	About    About // empty where the folder has none
-	Log      *runlog.Log
+	// Optimizer are the optimizer's effective settings; nil where the folder has none.
+	Optimizer map[string]any
+	Log       *runlog.Log
 }
 
 // LoadRun reads a run folder, of a run that goes on too. Without a run the
@@ -236,13 +238,15 @@ func LoadRun(dir string) (Record, error) {
 		return Record{}, fmt.Errorf("job: %w", err)
 	}
 	r := Record{Settings: s, Log: log}
-	path := filepath.Join(dir, AboutFile)
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &r.About)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Record{}, fmt.Errorf("job: %s: %w", path, err)
+	for name, into := range map[string]any{AboutFile: &r.About, OptimizerFile: &r.Optimizer} {
+		path := filepath.Join(dir, name)
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, into)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Record{}, fmt.Errorf("job: %s: %w", path, err)
+		}
 	}
 	return r, nil
 }

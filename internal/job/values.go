@@ -88,6 +88,23 @@ func kindOf(t reflect.Type) string {
 	return "text in quotes"
 }
 
+// Shared returns by name the settings that are no optimizer's own and decide
+// the result: the task, the optimizer's name, its schedule and what decays.
+func (s Settings) Shared() map[string]any {
+	values := s.Map()
+	fields := reflect.TypeOf(s)
+	for i := range fields.NumField() {
+		tag := fields.Field(i).Tag
+		name, _, _ := strings.Cut(tag.Get("json"), ",")
+		shared := tag.Get("group") == "task" && name != "data-dir" ||
+			name == "optimizer" || name == "decay-biases" || strings.HasPrefix(name, "schedule")
+		if !shared {
+			delete(values, name)
+		}
+	}
+	return values
+}
+
 // notFinite names a setting that is NaN or infinite, "" if none is.
 func (s Settings) notFinite() string {
 	fields := reflect.ValueOf(s)

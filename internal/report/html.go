@@ -162,19 +162,26 @@ func newPageRun(run Run) pageRun {
 	}
 }
 
-// headline is the result in one sentence; empty if there is none.
+// headline is the result in one sentence; empty if there is none. Groups that
+// are equal as far as the table's decimals tell are all named.
 func headline(summaries []Summary) string {
+	var best []string
+	var text string
+	seeds := 1
 	for i, row := range cells(summaries) {
 		if row[0].Best {
-			s := summaries[i]
-			text := fmt.Sprintf("Lowest final top-1 error: %s with %s %%", s.Group, row[0].Text)
-			if n := len(s.Seeds); n > 1 {
-				text += fmt.Sprintf(" over %d seeds", n)
-			}
-			return text + "."
+			best = append(best, summaries[i].Group)
+			text, seeds = row[0].Text, max(seeds, len(summaries[i].Seeds))
 		}
 	}
-	return ""
+	if best == nil {
+		return ""
+	}
+	line := fmt.Sprintf("Lowest final top-1 error: %s with %s %%", strings.Join(best, " and "), text)
+	if seeds > 1 {
+		line += fmt.Sprintf(" over %d seeds", seeds)
+	}
+	return line + "."
 }
 
 // pageNote explains the summary table.

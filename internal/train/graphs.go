@@ -38,7 +38,7 @@ func newGraphs(backend compute.Backend, store *model.Store, p Problem, o Optimiz
 	evaluate, err := model.NewExec(backend, store, func(scope *model.Scope, batch []*graph.Node) *graph.Node {
 		scope.SetTraining(batch[0].Graph(), false)
 		inputs, labels := batch[:1], batch[1:]
-		predictions := p.Model(scope, nil, inputs)
+		predictions := modelFn(scope, nil, inputs)
 		losses := p.Losses(labels, predictions)
 		sums := []*graph.Node{
 			graph.ReduceAllSum(float64Of(losses)),

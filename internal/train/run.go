@@ -177,4 +177,3 @@ func (r *run) logged(work func() error) error {
 	}
 	return errors.Join(err, r.log.Append(end), r.log.Sync(), r.log.Close())
 }
-
