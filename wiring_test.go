@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -13,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/kafisto/kafisto"
 	"github.com/kafisto/kafisto/internal/engine"
@@ -156,6 +158,24 @@ func TestWrongWiringSaysWhatToDo(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestSeveralDevicesAreRefused(t *testing.T) {
+	mesh, err := distributed.NewDeviceMesh([]int{2}, []string{"data"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := graph.NewGraph(enginetest.Backend(t, engine.Go), "two devices")
+	_ = g.SetSPMD(mesh) // complains that the backend has one device, and takes it all the same
+	if g.NumDevices() != 2 {
+		t.Fatalf("the graph is for %d devices: the test shows nothing", g.NumDevices())
+	}
+	err = exceptions.TryCatch[error](func() {
+		kafisto.New().MustDone().Predict(model.NewStore().RootScope(), g)
+	})
+	if err == nil || !strings.Contains(err.Error(), "training on 2 devices at once is not supported yet: use one device") {
+		t.Errorf("error %v", err)
 	}
 }
 

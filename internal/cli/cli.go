@@ -64,9 +64,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	var p program
 	helped := false
-	parser, err := kong.New(&p, kong.Name("kafisto"), kong.Description(description), kong.ExplicitGroups(groups),
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }), job.Vars(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}))
+	parser, err := newParser(&p, s, func(int) { helped = true })
 	if err != nil {
 		return s.fail(err)
 	}
@@ -79,6 +77,14 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	s.json, s.offline = p.JSON, p.Offline
 	return s.fail(parsed.Run(s))
+}
+
+// newParser makes the parser of command lines into p. It calls exit once it has
+// shown the help.
+func newParser(p *program, s *session, exit func(int)) (*kong.Kong, error) {
+	return kong.New(p, kong.Name("kafisto"), kong.Description(description), kong.ExplicitGroups(groups),
+		kong.Writers(s.stdout, s.stderr), kong.Exit(exit), job.Vars(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}))
 }
 
 // misparsed adds to a mistake in the command line where the help is. A file

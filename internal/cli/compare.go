@@ -122,7 +122,7 @@ func contenderSettings(shared job.Settings, text string) (job.Settings, error) {
 	if err != nil {
 		return shared, err
 	}
-	return settings, settings.Validate()
+	return settings, settings.Check()
 }
 
 // folderName is a contender's text as a folder may be called on every system.
@@ -171,7 +171,7 @@ func (c *compareCommand) train(s *session, cells []cell) error {
 	for i, cell := range cells {
 		label := fmt.Sprintf("%s seed %d", cell.contender, cell.settings.Seed)
 		if cell.done {
-			s.message(fmt.Sprintf("%s: done already, in %s", label, cell.dir))
+			s.message(fmt.Sprintf("%s: done already, in %s", label, short(cell.dir)))
 			continue
 		}
 		o := s.options(s.newConsole(label, c.Quiet))

@@ -18,7 +18,7 @@ func newReport(records []job.Record) report.Report {
 	for i, record := range records {
 		r.Runs = append(r.Runs, report.Run{
 			Label: fmt.Sprintf("%s seed %d", groups[i], record.Settings.Seed), Group: groups[i],
-			Seed: uint64(record.Settings.Seed), Settings: record.Settings.Map(), Log: record.Log,
+			Seed: uint64(record.Settings.Seed), Settings: reportedSettings(record), Log: record.Log,
 		})
 	}
 	all := func(of func(job.Record) string) string { return strings.Join(distinct(records, of), "; ") }
@@ -30,6 +30,17 @@ func newReport(records []job.Record) report.Report {
 	r.Command = strings.Join(distinct(records, func(r job.Record) string { return r.About.Command }), "\n")
 	r.Title = title(groups, distinct(records, datasetTitle))
 	return r
+}
+
+// reportedSettings are the settings that decided the result: of the optimizer
+// the effective ones, not the flags of all optimizers.
+func reportedSettings(r job.Record) map[string]any {
+	if r.Optimizer == nil {
+		return r.Settings.Map()
+	}
+	values := r.Settings.Shared()
+	values["effective"] = r.Optimizer
+	return values
 }
 
 // groupNames names each record's group: as its run was called, and with the

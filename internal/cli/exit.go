@@ -61,7 +61,7 @@ func (s *session) fail(err error) int {
 	if err == nil {
 		return code
 	}
-	text := sentence(err)
+	text := strings.TrimPrefix(sentence(err), "kafisto: ") // the optimizer has the program's name
 	if s.json {
 		s.object(failure{"error", code, text})
 	}

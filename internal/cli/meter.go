@@ -68,6 +68,25 @@ func (p progress) text() string {
 	return line
 }
 
+// shortText fits, with a bar before it, into a line of 80 characters.
+func (p progress) shortText() string {
+	line := fmt.Sprintf("%s %d/%d loss %.3g", shorten(p.Run), p.Step, p.Steps, p.Loss)
+	if p.StepsPerSecond > 0 {
+		line += fmt.Sprintf(" %.3g/s ETA %s", p.StepsPerSecond, clock(p.Seconds))
+	}
+	return line
+}
+
+// shorten cuts out the middle of a long label.
+func shorten(label string) string {
+	const most = 16
+	letters := []rune(label)
+	if len(letters) <= most {
+		return label
+	}
+	return string(letters[:most-9]) + "…" + string(letters[len(letters)-8:])
+}
+
 // clock is a duration as 0:03, 12:34 or 1:02:03.
 func clock(seconds float64) string {
 	whole := int64(seconds + 0.5)

@@ -69,16 +69,16 @@ func (c *barConsole) Begin(done, total int64) {
 	if done >= total {
 		return
 	}
-	c.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(c.out), progressbar.OptionSetWidth(16),
+	c.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(c.out), progressbar.OptionSetWidth(10),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetRenderBlankState(true), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionSetDescription(c.label+": compiling"))
+		progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionSetDescription(shorten(c.label)+" compiling"))
 	c.bar.Set64(done)
 }
 
 func (c *barConsole) Step(s runlog.Step) {
 	c.step(s)
-	c.bar.Describe(c.progress().text())
+	c.bar.Describe(c.progress().shortText())
 	c.bar.Set64(s.Step)
 }
 

@@ -108,5 +108,5 @@ func (s *session) wrote(page string) {
 		s.object(written{"written", page})
 		return
 	}
-	s.line("report: %s", page)
+	s.line("report: %s", short(page))
 }

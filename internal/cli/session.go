@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -66,6 +67,18 @@ func (s *session) options(console train.Console) job.Options {
 func terminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
+}
+
+// short is a path as seen from the working folder, where that is inside it.
+func short(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if inside, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(inside) {
+		return inside
+	}
+	return path
 }
 
 // commandLine is the command as a shell takes it.

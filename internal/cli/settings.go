@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,9 +39,12 @@ func (resumeFlag) BeforeResolve(c *kong.Context, trace *kong.Path) error {
 	if on := bool(c.FlagValue(trace.Flag).(resumeFlag)); !on {
 		return nil
 	}
-	dir := givenFlag(c, "dir")
-	if dir == "" {
-		return settingsError{usage(fmt.Errorf("--resume needs the run's folder: add --dir"))}
+	dir, _ := given(c, "dir").(string)
+	switch {
+	case given(c, "settings") != nil:
+		return settingsError{usage(errors.New("--resume takes the run's own settings: leave out --settings"))}
+	case dir == "":
+		return settingsError{usage(errors.New("--resume needs the run's folder: add --dir"))}
 	}
 	values, err := readSettings(filepath.Join(dir, job.SettingsFile))
 	if err != nil {
@@ -50,15 +54,14 @@ func (resumeFlag) BeforeResolve(c *kong.Context, trace *kong.Path) error {
 	return nil
 }
 
-// givenFlag is the value of a text flag on the command line, "" if it is not there.
-func givenFlag(c *kong.Context, name string) string {
+// given is the value of a flag on the command line, nil if it is not there.
+func given(c *kong.Context, name string) any {
 	for _, part := range c.Path {
 		if part.Flag != nil && part.Flag.Name == name {
-			value, _ := c.FlagValue(part.Flag).(string)
-			return value
+			return c.FlagValue(part.Flag)
 		}
 	}
-	return ""
+	return nil
 }
 
 func readSettings(path string) (map[string]any, error) {

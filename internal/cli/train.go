@@ -13,7 +13,7 @@ import (
 // trainCommand trains once.
 type trainCommand struct {
 	Dir    string       `type:"path" placeholder:"DIR" help:"Run folder. Default: runs/DATASET-MODEL-OPTIMIZER-seedN."`
-	File   settingsFlag `name:"settings" placeholder:"FILE" xor:"settings" help:"Settings file: a JSON object with flags' names. Flags go before it."`
+	File   settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags go before it."`
 	Resume resumeFlag   `xor:"settings" help:"Go on with the run in --dir, under its settings; --epochs or --steps may be longer."`
 	Quiet  bool         `help:"Show no progress."`
 
@@ -33,7 +33,7 @@ type result struct {
 
 // Run trains, and writes the run's report unless the run was stopped.
 func (c *trainCommand) Run(s *session) error {
-	if err := c.Job.Validate(); err != nil {
+	if err := c.Job.Check(); err != nil {
 		return usage(err)
 	}
 	if c.Dir == "" {
@@ -47,7 +47,7 @@ func (c *trainCommand) Run(s *session) error {
 	status := runlog.StatusFinished
 	switch {
 	case errors.Is(err, train.ErrStopped):
-		s.message(fmt.Sprintf("to go on: %s", commandLine([]string{"train", "--dir", c.Dir, "--resume"})))
+		s.message(fmt.Sprintf("to go on: %s", commandLine([]string{"train", "--dir", short(c.Dir), "--resume"})))
 		return err
 	case errors.Is(err, train.ErrDiverged):
 		status = runlog.StatusDiverged

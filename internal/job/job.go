@@ -2,39 +2,16 @@ package job
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
-	"github.com/kafisto/kafisto/internal/atomicfile"
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
-	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/task"
 	"github.com/kafisto/kafisto/internal/train"
 )
-
-// Files that a job adds to its run folder.
-const (
-	SettingsFile  = "settings.json"  // the resolved settings, usable as a settings file
-	OptimizerFile = "optimizer.json" // the optimizer's effective settings
-	AboutFile     = "about.json"     // who started the run, and where
-)
-
-// About says who started a run, and where: it changes no result, and is empty
-// where it is not known.
-type About struct {
-	Group   string `json:"group,omitempty"`   // runs that differ in the seed alone: "kafisto:variant=paper"
-	Command string `json:"command,omitempty"` // that started the run
-	Version string `json:"version,omitempty"` // of the program
-	Commit  string `json:"commit,omitempty"`  // of its source
-	Machine string `json:"machine,omitempty"` // processor, cores, memory
-}
 
 // Options say where and how a job runs; nothing here changes its result.
 type Options struct {
@@ -77,7 +54,7 @@ func FindData(ctx context.Context, s Settings, o Options) (string, error) {
 // Run carries out the training run that settings describe. Options.Engine may
 // hold an engine that is open already; it stays open.
 func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
-	if err := s.Validate(); err != nil {
+	if err := s.Check(); err != nil {
 		return train.Result{}, err
 	}
 	folder, err := FindData(ctx, s, o)
@@ -99,7 +76,7 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	if err := prepare(s, o, optimizer); err != nil {
+	if err := prepare(s, o, steps, optimizer); err != nil {
 		return train.Result{}, err
 	}
 	opened := o.Engine
@@ -122,131 +99,4 @@ func orEpoch(every int64, p train.Problem) int64 {
 		return p.StepsPerEpoch
 	}
 	return every
-}
-
-// prepare makes the run folder and writes the settings into it. A folder that
-// holds other settings is refused, one that is not to be resumed is left alone.
-func prepare(s Settings, o Options, optimizer train.Optimizer) error {
-	err := Compatible(o.Dir, s)
-	started := err == nil
-	switch {
-	case started && !o.Resume:
-		return fmt.Errorf("job: %s holds a run already: add --resume to go on with it, or choose another folder", o.Dir)
-	case errors.Is(err, fs.ErrNotExist) && o.Resume:
-		return fmt.Errorf("job: there is no run in %s to resume: check the folder, or start without --resume", o.Dir)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return fmt.Errorf("job: %w", err)
-	}
-	files := []struct {
-		name    string
-		content any
-	}{{AboutFile, o.About}, {OptimizerFile, optimizer.Settings}, {SettingsFile, s}}
-	if started {
-		files = files[1:] // the run stays that of who started it
-	}
-	for _, f := range files {
-		text, err := json.MarshalIndent(f.content, "", "  ")
-		if err == nil {
-			err = atomicfile.WriteBytes(filepath.Join(o.Dir, f.name), append(text, '\n'))
-		}
-		if err != nil {
-			return fmt.Errorf("job: %w", err)
-		}
-	}
-	return nil
-}
-
-// Compatible returns nil if the folder holds a run that these settings can go
-// on with: all but the length, the engine and the data folder are the same.
-// Without a run the error satisfies errors.Is(err, fs.ErrNotExist).
-func Compatible(dir string, s Settings) error {
-	saved, err := LoadSettings(dir)
-	if err == nil && saved.Hash() != s.Hash() {
-		err = fmt.Errorf("job: the run in %s was started with other settings (%s): use its own, or choose another folder", dir, difference(saved, s))
-	}
-	return err
-}
-
-// lengthAndPlace are the settings that may change when a run is resumed.
-var lengthAndPlace = []string{"epochs", "steps", "engine", "data-dir"}
-
-// difference says in which setting b cannot go on with a run of a.
-func difference(a, b Settings) string {
-	x, y := a.Map(), b.Map()
-	for _, name := range Difference(a, b) {
-		if !slices.Contains(lengthAndPlace, name) {
-			return fmt.Sprintf("%s was %v, now %v", name, orDefault(x[name]), orDefault(y[name]))
-		}
-	}
-	return "no difference found"
-}
-
-func orDefault(value any) any {
-	if value == nil {
-		return "its default"
-	}
-	return value
-}
-
-// Difference names the settings in which a and b differ, in alphabetical order.
-func Difference(a, b Settings) []string {
-	x, y := a.Map(), b.Map()
-	return slices.DeleteFunc(sortedNames(x, y), func(name string) bool { return x[name] == y[name] })
-}
-
-// LoadSettings reads the settings of the run in a folder. Without a run the
-// error satisfies errors.Is(err, fs.ErrNotExist).
-func LoadSettings(dir string) (Settings, error) {
-	path := filepath.Join(dir, SettingsFile)
-	f, err := os.Open(path)
-	if err != nil {
-		return Settings{}, fmt.Errorf("job: %w", err)
-	}
-	defer f.Close()
-	values, err := ReadSettings(f)
-	if err != nil {
-		return Settings{}, fmt.Errorf("job: %s: %w", path, err)
-	}
-	s, err := Defaults().with(values)
-	if err != nil {
-		return Settings{}, fmt.Errorf("job: %s: %w", path, err)
-	}
-	return s, nil
-}
-
-// Record is what a run folder tells.
-type Record struct {
-	Settings Settings
-	About    About // empty where the folder has none
-	// Optimizer are the optimizer's effective settings; nil where the folder has none.
-	Optimizer map[string]any
-	Log       *runlog.Log
-}
-
-// LoadRun reads a run folder, of a run that goes on too. Without a run the
-// error satisfies errors.Is(err, fs.ErrNotExist).
-func LoadRun(dir string) (Record, error) {
-	s, err := LoadSettings(dir)
-	if err != nil {
-		return Record{}, err
-	}
-	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
-	if err != nil {
-		return Record{}, fmt.Errorf("job: %w", err)
-	}
-	r := Record{Settings: s, Log: log}
-	for name, into := range map[string]any{AboutFile: &r.About, OptimizerFile: &r.Optimizer} {
-		path := filepath.Join(dir, name)
-		text, err := os.ReadFile(path)
-		if err == nil {
-			err = json.Unmarshal(text, into)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Record{}, fmt.Errorf("job: %s: %w", path, err)
-		}
-	}
-	return r, nil
 }

@@ -129,9 +129,10 @@ func ReadSettings(r io.Reader) (map[string]any, error) {
 	return values, nil
 }
 
-// Validate returns an error that names the first setting that cannot be, as far
-// as can be told before data and engine are opened.
-func (s Settings) Validate() error {
+// Check returns an error that names the first setting that cannot be, as far as
+// can be told before data and engine are opened. (Kong would call a method named
+// Validate by itself, before a contender's settings are put in.)
+func (s Settings) Check() error {
 	_, unknownData := data.Describe(s.Dataset)
 	_, unknownModel := models.ByName(s.Model, 10)
 	_, unknownEngine := engine.Parse(s.Engine)

@@ -12,7 +12,7 @@ import (
 
 // Set returns the settings with some changed, each value written as for a flag.
 // An unknown name and a value of the wrong kind are errors; whether the values
-// make sense is for Validate to tell.
+// make sense is for Check to tell.
 func (s Settings) Set(values map[string]string) (Settings, error) {
 	known := Defaults().Map()
 	object := map[string]json.RawMessage{}

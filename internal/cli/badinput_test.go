@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBadInputGivesOneSentence(t *testing.T) {
+	file := write(t, "file", "text")
+	short := filepath.Dir(write(t, "data_batch_1.bin", "too short"))
+	settings := func(text string) string { return "--settings=" + write(t, "settings.json", text) }
+	for _, c := range []struct {
+		name string
+		args []string // DIR stands for a folder that is not there
+		code int
+		says string
+	}{
+		{"unknown command", []string{"trian"}, exitUsage, "tra"},
+		{"unknown flag", []string{"train", "--foo"}, exitUsage, "--foo"},
+		{"wrong number", []string{"train", "--epochs=many", "--dir=DIR"}, exitUsage, "--epochs"},
+		{"negative", []string{"train", "--epochs=-1", "--dir=DIR"}, exitUsage, "epochs"},
+		{"not finite", []string{"train", "--weight-decay=NaN", "--dir=DIR"}, exitUsage, "weight-decay"},
+		{"infinite rate", []string{"train", "--learning-rate=Inf", "--dir=DIR"}, exitUsage, "learning-rate"},
+		{"unknown optimizer", []string{"train", "--optimizer=sdg", "--dir=DIR"}, exitUsage, "sdg"},
+		{"unknown data set", []string{"train", "--dataset=mnist", "--dir=DIR"}, exitUsage, "mnist"},
+		{"unknown network", []string{"train", "--model=vgg", "--dir=DIR"}, exitUsage, "vgg"},
+		{"unknown engine", []string{"train", "--engine=tpu", "--dir=DIR"}, exitUsage, "tpu"},
+		{"unknown schedule", []string{"train", "--schedule=wave", "--dir=DIR"}, exitUsage, "wave"},
+		{"unknown variant", []string{"train", "--variant=new", "--dir=DIR"}, exitUsage, "new"},
+		{"wrong target", []string{"train", "--target=half", "--dir=DIR"}, exitUsage, "half"},
+		{"too many images", []string{"train", "--train-examples=999999", "--dir=DIR"}, exitFailed, "999999"},
+		{"no settings file", []string{"train", "--settings=DIR/none.json"}, exitUsage, "none.json"},
+		{"settings file is a folder", []string{"train", "--settings", t.TempDir()}, exitUsage, "director"},
+		{"unknown setting", []string{"train", settings(`{"epoch": 1}`), "--dir=DIR"}, exitUsage, `"epoch"`},
+		{"setting of another kind", []string{"train", settings(`{"epochs": "3"}`), "--dir=DIR"}, exitUsage, "whole number"},
+		{"settings cut short", []string{"train", settings(`{"epochs": 3`), "--dir=DIR"}, exitUsage, "too early"},
+		{"no JSON", []string{"train", settings(`epochs: 3`), "--dir=DIR"}, exitUsage, "settings.json"},
+		{"settings and resume", []string{"train", settings(`{}`), "--resume", "--dir=DIR"}, exitUsage, "--resume"},
+		{"resume nothing", []string{"train", "--dir=DIR", "--resume"}, exitFailed, "no run"},
+		{"resume nowhere", []string{"train", "--resume"}, exitUsage, "--dir"},
+		{"run folder below a file", with([]string{"train", "--dir=" + file + "/run"}, tiny...), exitFailed, "not a directory"},
+		{"no data folder", []string{"train", "--dataset=cifar10", "--data-dir=DIR/none", "--dir=DIR"}, exitFailed, "none"},
+		{"offline without data", []string{"data", "fetch", "cifar10", "--data-dir", t.TempDir(), "--offline"}, exitFailed, "network"},
+		{"data cut short", []string{"train", "--dataset=cifar10", "--data-dir=" + short, "--dir=DIR"}, exitFailed, "data_batch_1.bin"},
+		{"checked data cut short", []string{"data", "check", "cifar10", "--data-dir=" + short}, exitFailed, "data_batch_1.bin"},
+		{"unknown data set to fetch", []string{"data", "fetch", "mnist"}, exitUsage, "mnist"},
+		{"unknown data set to check", []string{"data", "check", "mnist"}, exitUsage, "mnist"},
+		{"no engine to install", []string{"engine", "install", "tpu"}, exitUsage, "tpu"},
+		{"unknown contender", []string{"compare", "kafisto", "sdg", "--dir=DIR"}, exitUsage, "sdg"},
+		{"contender's unknown setting", []string{"compare", "sgd:momentun=0.9", "--dir=DIR"}, exitUsage, "momentun"},
+		{"contender's wrong value", []string{"compare", "sgd:momentum=big", "--dir=DIR"}, exitUsage, "momentum"},
+		{"contender's text for a number", []string{"compare", `sgd:momentum="0.9"`, "--dir=DIR"}, exitUsage, "momentum"},
+		{"contender without a value", []string{"compare", "sgd:momentum", "--dir=DIR"}, exitUsage, "SETTING=VALUE"},
+		{"contender with a seed", []string{"compare", "sgd:seed=3", "--dir=DIR"}, exitUsage, "seed"},
+		{"contender twice", []string{"compare", "sgd", "sgd", "--dir=DIR"}, exitUsage, "once"},
+		{"seed twice", []string{"compare", "sgd", "--seeds=1,1", "--dir=DIR"}, exitUsage, "twice"},
+		{"not finite for all", []string{"compare", "sgd", "--weight-decay=Inf", "--dir=DIR"}, exitUsage, "weight-decay"},
+		{"no runs", []string{"report", t.TempDir()}, exitFailed, "no run"},
+		{"no folder", []string{"report", "DIR/none"}, exitFailed, "none"},
+		{"report of nothing", []string{"report"}, exitUsage, "dir"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new")
+			args := make([]string, len(c.args))
+			for i, arg := range c.args {
+				args[i] = strings.ReplaceAll(arg, "DIR", dir)
+			}
+			r := run(t, args...)
+			if r.code != c.code {
+				t.Errorf("exit code %d, want %d", r.code, c.code)
+			}
+			if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "kafisto: ") || !strings.Contains(r.stderr, c.says) {
+				t.Errorf("standard error %q is not one sentence about %q", r.stderr, c.says)
+			}
+			if r.stdout != "" {
+				t.Errorf("standard output %q", r.stdout)
+			}
+			if _, err := os.Stat(dir); !os.IsNotExist(err) {
+				t.Errorf("%s was made (%v)", dir, err)
+			}
+		})
+	}
+}
+
+func TestPanicIsOneSentence(t *testing.T) {
+	shout := func(string) { panic("first line\nsecond line") }
+	defer func() {
+		if reason := recover(); reason != nil {
+			t.Errorf("the panic came out: %v", reason)
+		}
+	}()
+	calls := 0
+	r := runUnder(t, t.Context(), func(text string) {
+		if calls++; calls == 1 {
+			shout(text)
+		}
+	}, "version")
+	if r.code != exitFailed || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "first line") {
+		t.Errorf("exit code %d, standard error %q", r.code, r.stderr)
+	}
+}

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+func TestGroupsHoldRunsOfTheSameSettingsAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var records []job.Record
+		for range rapid.IntRange(1, 8).Draw(t, "runs") {
+			s := job.Defaults()
+			s.Seed = rapid.Int64Range(1, 3).Draw(t, "seed")
+			s.Optimizer = rapid.SampledFrom([]string{"kafisto", "sgd"}).Draw(t, "optimizer")
+			s.Momentum = rapid.SampledFrom([]float64{0.5, 0.9}).Draw(t, "momentum")
+			if rate := rapid.Float64Range(0, 2).Draw(t, "rate"); rate > 1 {
+				s.LearningRate = new(2.0)
+			}
+			records = append(records, job.Record{Settings: s})
+		}
+		names := groupNames(records)
+		for i, a := range records {
+			for j, b := range records {
+				x, y := a.Settings, b.Settings
+				x.Seed, y.Seed = 0, 0
+				if same := len(job.Difference(x, y)) == 0; same != (names[i] == names[j]) {
+					t.Fatalf("runs %d and %d: groups %q and %q", i, j, names[i], names[j])
+				}
+			}
+		}
+	})
+}
+
+func TestTitle(t *testing.T) {
+	for want, groups := range map[string][]string{
+		"a on X":               {"a", "a"},
+		"a, b and c on X":      {"a", "b", "c", "a"},
+		"5 optimizers on X":    {"a", "b", "c", "d", "e"},
+		"kafisto and sgd on X": {"kafisto", "sgd"},
+	} {
+		if got := title(groups, []string{"X"}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestFolderNamesAreFoldersEverywhere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := folderName(rapid.String().Draw(t, "contender"))
+		if strings.ContainsAny(name, `/\:*?"<>| `) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
+			t.Fatalf("%q", name)
+		}
+	})
+}
+
+// makeRun writes a run folder without training.
+func makeRun(t *testing.T, dir, dataset string, steps int) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	settings := fmt.Sprintf(`{"dataset": %q, "optimizer": "sgd"}`, dataset)
+	if err := os.WriteFile(filepath.Join(dir, job.SettingsFile), []byte(settings), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	log, err := runlog.OpenWriter(filepath.Join(dir, "log.jsonl"), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	for i := range steps {
+		if err := log.Append(runlog.Step{Step: int64(i + 1), Epoch: float64(i + 1), Loss: 1, Seconds: 0.1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestReportLeavesOutRunsWithoutSteps(t *testing.T) {
+	dir := t.TempDir()
+	makeRun(t, filepath.Join(dir, "b"), "cifar10", 2)
+	makeRun(t, filepath.Join(dir, "empty"), "cifar10", 0)
+	r := succeed(t, "report", dir)
+	if !strings.Contains(r.stderr, "empty") || !strings.Contains(r.stdout, "sgd on CIFAR-10") {
+		t.Errorf("standard output %q, standard error %q", r.stdout, r.stderr)
+	}
+}
+
+func TestReportRefusesSeveralDataSets(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	makeRun(t, filepath.Join(dir, "a"), "cifar10", 2)
+	makeRun(t, filepath.Join(dir, "b"), "cifar100", 2)
+	r := run(t, "report", dir, "--out", out)
+	if _, err := os.Stat(out); r.code != exitFailed || !strings.Contains(r.stderr, "different data sets") || !os.IsNotExist(err) {
+		t.Errorf("exit code %d, %q, %v", r.code, r.stderr, err)
+	}
+	if r := run(t, "report", filepath.Join(dir, "a"), filepath.Join(dir, "b")); r.code != exitUsage || !strings.Contains(r.stderr, "--out") {
+		t.Errorf("exit code %d, %q", r.code, r.stderr)
+	}
+}
+
+func TestShortCommands(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		text string
+		kind string
+	}{
+		{[]string{"version"}, "gomlx", "version"},
+		{[]string{"engine"}, "part of this program", "engine"},
+		{[]string{"data", "list"}, "cifar100-coarse", "data"},
+		{[]string{"data", "check", "fashion-sample"}, "10000 training and 2000 held-out", "checked"},
+		{[]string{"data", "fetch", "fashion-sample", "--offline"}, "nothing to fetch", "fetched"},
+	} {
+		if r := succeed(t, c.args...); !strings.Contains(r.stdout, c.text) || r.stderr != "" {
+			t.Errorf("%v: %q, %q", c.args, r.stdout, r.stderr)
+		}
+		if r := succeed(t, append(slices.Clone(c.args), "--json")...); len(ofType(objects(t, r.stdout), c.kind)) == 0 {
+			t.Errorf("%v: %q", c.args, r.stdout)
+		}
+	}
+}
+
+func TestHelpNamesExitCodes(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}} {
+		if r := succeed(t, args...); !strings.Contains(r.stdout, "Exit codes: 0 done") {
+			t.Errorf("%v: %q", args, r.stdout)
+		}
+	}
+	if r := succeed(t, "train", "--help", "--settings=none"); !strings.Contains(r.stdout, "--batch-size") {
+		t.Errorf("%q", r.stdout)
+	}
+}

@@ -1,0 +1,43 @@
+//go:build unix
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const signalsVariable = "KAFISTO_TEST_SIGNALS"
+
+// TestSignals runs itself as a process that sends itself signals.
+func TestSignals(t *testing.T) {
+	signals := map[string]func(){
+		"one": func() { kill(syscall.SIGTERM) },
+		"two": func() { kill(syscall.SIGINT); time.Sleep(100 * time.Millisecond); kill(syscall.SIGINT) },
+	}
+	if which := os.Getenv(signalsVariable); which != "" {
+		ctx, stop := Signals(context.Background(), os.Stderr)
+		signals[which]()
+		<-ctx.Done()
+		if which == "two" {
+			time.Sleep(time.Minute) // the second signal ends the process
+		}
+		stop()
+		os.Exit(exitStopped)
+	}
+	for which, want := range map[string]int{"one": exitStopped, "two": exitAtOnce} {
+		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSignals$")
+		command.Env = append(os.Environ(), signalsVariable+"="+which)
+		var exit *exec.ExitError
+		if err := command.Run(); !errors.As(err, &exit) || exit.ExitCode() != want {
+			t.Errorf("%s: %v, want exit code %d", which, err, want)
+		}
+	}
+}
+
+func kill(s syscall.Signal) { _ = syscall.Kill(os.Getpid(), s) }

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+func TestTrainLeavesRunAndReport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := succeed(t, with([]string{"train", "--dir", dir, "--optimizer=sgd", "--eval-every=1"}, tiny...)...)
+	for _, name := range []string{"report.html", "report.json", "figures/training-loss.png", "figures/training-loss.svg", "settings.json", "log.jsonl"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	noLeftovers(t, dir)
+	got := record(t, dir)
+	if got.Log.End == nil || got.Log.End.Status != runlog.StatusFinished || len(got.Log.Steps) != 3 || len(got.Log.Evals) != 3 {
+		t.Errorf("log %+v", got.Log)
+	}
+	if got.About.Command == "" || got.About.Machine == "" || got.Optimizer["momentum"] != 0.9 {
+		t.Errorf("about %+v, optimizer %v", got.About, got.Optimizer)
+	}
+	if !strings.Contains(r.stdout, "finished after 3 steps") || strings.Count(r.stderr, "top-1 error") != 3 {
+		t.Errorf("standard output %q, standard error %q", r.stdout, r.stderr)
+	}
+	if both := r.stdout + r.stderr; strings.ContainsAny(both, "\x1b\r") {
+		t.Errorf("escape codes or carriage returns in a pipe: %q", both)
+	}
+
+	again := run(t, with([]string{"train", "--dir", dir, "--optimizer=sgd"}, tiny...)...)
+	if again.code != exitFailed || !strings.Contains(again.stderr, "--resume") || strings.Count(again.stderr, "\n") != 1 {
+		t.Errorf("a second run in the folder: exit code %d, %q", again.code, again.stderr)
+	}
+	other := run(t, "train", "--dir", dir, "--resume", "--momentum=0.5")
+	if other.code != exitFailed || !strings.Contains(other.stderr, "momentum was 0.9, now 0.5") {
+		t.Errorf("resumed with other settings: exit code %d, %q", other.code, other.stderr)
+	}
+}
+
+func TestTrainPrintsJSON(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := succeed(t, with([]string{"train", "--json", "--dir", dir}, tiny...)...)
+	if r.stderr != "" {
+		t.Errorf("standard error %q", r.stderr)
+	}
+	all := objects(t, r.stdout)
+	results := ofType(all, "result")
+	if len(results) != 1 || results[0]["status"] != "finished" || results[0]["steps"] != 3.0 || results[0]["dir"] != dir {
+		t.Errorf("results %v", results)
+	}
+	if len(ofType(all, "begin")) != 1 || len(ofType(all, "eval")) != 1 || len(ofType(all, "written")) != 1 {
+		t.Errorf("objects %v", all)
+	}
+	failed := run(t, "train", "--json", "--dir", dir, "--epochs=0")
+	if mistakes := objects(t, failed.stdout); len(mistakes) != 1 || mistakes[0]["exit_code"] != float64(exitUsage) || failed.code != exitUsage {
+		t.Errorf("exit code %d, objects %v", failed.code, mistakes)
+	}
+}
+
+func TestStoppedRunIsSavedAndGoesOnAsIfNeverStopped(t *testing.T) {
+	args := with([]string{"train", "--quiet", "--steps=6", "--eval-every=2"}, tiny[:3]...)
+	args = with(args, "--engine=go", "--json")
+	whole, stopped := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "stopped")
+	succeed(t, with(args, "--dir", whole)...)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	noQuiet := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--quiet" })
+	r := runUnder(t, ctx, func(text string) {
+		if strings.Contains(text, `"type":"eval"`) {
+			cancel()
+		}
+	}, with(noQuiet, "--dir", stopped)...)
+	if r.code != exitStopped || strings.Count(r.stderr, "\n") != 1 {
+		t.Fatalf("exit code %d, standard error %q", r.code, r.stderr)
+	}
+	half := record(t, stopped)
+	if half.Log.End == nil || half.Log.End.Status != runlog.StatusStopped || len(half.Log.Steps) != 2 {
+		t.Fatalf("stopped: %+v", half.Log)
+	}
+	if _, err := os.Stat(filepath.Join(stopped, "checkpoints", "step-000000002", "manifest.json")); err != nil {
+		t.Error(err)
+	}
+
+	succeed(t, "train", "--dir", stopped, "--resume", "--quiet")
+	a, b := losses(record(t, whole)), losses(record(t, stopped))
+	if len(a) != 6 || !reflect.DeepEqual(a, b) {
+		t.Errorf("losses of the whole run %v, of the stopped one %v", a, b)
+	}
+
+	shorter := run(t, "train", "--dir", stopped, "--resume", "--steps=5")
+	if shorter.code != exitFailed || !strings.Contains(shorter.stderr, "6 steps") || record(t, stopped).Settings.Steps != 6 {
+		t.Errorf("made shorter: exit code %d, %q", shorter.code, shorter.stderr)
+	}
+	succeed(t, "train", "--dir", stopped, "--resume", "--quiet", "--steps=7")
+	if longer := record(t, stopped); len(longer.Log.Steps) != 7 || longer.Settings.Steps != 7 {
+		t.Errorf("made longer: %d steps in the log, %d in the settings", len(longer.Log.Steps), longer.Settings.Steps)
+	}
+}
+
+func losses(r job.Record) (all []float64) {
+	for _, s := range r.Log.Steps {
+		all = append(all, s.Loss)
+	}
+	return all
+}
+
+func TestDivergedRunExitsWithItsCode(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := run(t, with([]string{"train", "--dir", dir, "--optimizer=sgd", "--learning-rate=1e38"}, tiny...)...)
+	if r.code != exitDiverged || !strings.Contains(r.stderr, "diverged") {
+		t.Errorf("exit code %d, standard error %q", r.code, r.stderr)
+	}
+	if got := record(t, dir); got.Log.End == nil || got.Log.End.Status != runlog.StatusDiverged {
+		t.Errorf("log %+v", got.Log)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
+		t.Error(err)
+	}
+}

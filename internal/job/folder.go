@@ -1,0 +1,177 @@
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/runlog"
+	"github.com/kafisto/kafisto/internal/train"
+)
+
+// Files that a job adds to its run folder.
+const (
+	SettingsFile  = "settings.json"  // the resolved settings, usable as a settings file
+	OptimizerFile = "optimizer.json" // the optimizer's effective settings
+	AboutFile     = "about.json"     // who started the run, and where
+)
+
+// About says who started a run, and where: it changes no result, and is empty
+// where it is not known.
+type About struct {
+	Group   string `json:"group,omitempty"`   // runs that differ in the seed alone: "kafisto:variant=paper"
+	Command string `json:"command,omitempty"` // that started the run
+	Version string `json:"version,omitempty"` // of the program
+	Commit  string `json:"commit,omitempty"`  // of its source
+	Machine string `json:"machine,omitempty"` // processor, cores, memory
+}
+
+// prepare makes the run folder and writes the settings into it. A folder that
+// holds other settings or more steps than asked for is refused, one that is not
+// to be resumed is left alone.
+func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) error {
+	_, err := LoadSettings(o.Dir)
+	started := err == nil
+	switch {
+	case started && !o.Resume:
+		return fmt.Errorf("job: %s holds a run already: add --resume to go on with it, or choose another folder", o.Dir)
+	case started:
+		if err := Compatible(o.Dir, s); err != nil {
+			return err
+		}
+		if done := stepsLogged(o.Dir); done > steps {
+			return fmt.Errorf("job: the run in %s has done %d steps already: ask for at least as many, not for %d", o.Dir, done, steps)
+		}
+	case errors.Is(err, fs.ErrNotExist) && o.Resume:
+		return fmt.Errorf("job: there is no run in %s to resume: check the folder, or start without --resume", o.Dir)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return fmt.Errorf("job: %w", err)
+	}
+	files := []struct {
+		name    string
+		content any
+	}{{AboutFile, o.About}, {OptimizerFile, optimizer.Settings}, {SettingsFile, s}}
+	if started {
+		files = files[1:] // the run stays that of who started it
+	}
+	for _, f := range files {
+		text, err := json.MarshalIndent(f.content, "", "  ")
+		if err == nil {
+			err = atomicfile.WriteBytes(filepath.Join(o.Dir, f.name), append(text, '\n'))
+		}
+		if err != nil {
+			return fmt.Errorf("job: %w", err)
+		}
+	}
+	return nil
+}
+
+// stepsLogged is the number of steps in a run's log; 0 if it cannot be read,
+// which the run itself will find out.
+func stepsLogged(dir string) int64 {
+	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
+	if err != nil || len(log.Steps) == 0 {
+		return 0
+	}
+	return log.Steps[len(log.Steps)-1].Step
+}
+
+// Compatible returns nil if the folder holds a run that these settings can go
+// on with: all but the length, the engine and the data folder are the same.
+// Without a run the error satisfies errors.Is(err, fs.ErrNotExist).
+func Compatible(dir string, s Settings) error {
+	saved, err := LoadSettings(dir)
+	if err == nil && saved.Hash() != s.Hash() {
+		err = fmt.Errorf("job: the run in %s was started with other settings (%s): use its own, or choose another folder", dir, difference(saved, s))
+	}
+	return err
+}
+
+// lengthAndPlace are the settings that may change when a run is resumed.
+var lengthAndPlace = []string{"epochs", "steps", "engine", "data-dir"}
+
+// difference says in which setting b cannot go on with a run of a.
+func difference(a, b Settings) string {
+	x, y := a.Map(), b.Map()
+	for _, name := range Difference(a, b) {
+		if !slices.Contains(lengthAndPlace, name) {
+			return fmt.Sprintf("%s was %v, now %v", name, orDefault(x[name]), orDefault(y[name]))
+		}
+	}
+	return "no difference found"
+}
+
+func orDefault(value any) any {
+	if value == nil {
+		return "its default"
+	}
+	return value
+}
+
+// Difference names the settings in which a and b differ, in alphabetical order.
+func Difference(a, b Settings) []string {
+	x, y := a.Map(), b.Map()
+	return slices.DeleteFunc(sortedNames(x, y), func(name string) bool { return x[name] == y[name] })
+}
+
+// LoadSettings reads the settings of the run in a folder. Without a run the
+// error satisfies errors.Is(err, fs.ErrNotExist).
+func LoadSettings(dir string) (Settings, error) {
+	path := filepath.Join(dir, SettingsFile)
+	f, err := os.Open(path)
+	if err != nil {
+		return Settings{}, fmt.Errorf("job: %w", err)
+	}
+	defer f.Close()
+	values, err := ReadSettings(f)
+	if err != nil {
+		return Settings{}, fmt.Errorf("job: %s: %w", path, err)
+	}
+	s, err := Defaults().with(values)
+	if err != nil {
+		return Settings{}, fmt.Errorf("job: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Record is what a run folder tells.
+type Record struct {
+	Settings Settings
+	About    About // empty where the folder has none
+	// Optimizer are the optimizer's effective settings; nil where the folder has none.
+	Optimizer map[string]any
+	Log       *runlog.Log
+}
+
+// LoadRun reads a run folder, of a run that goes on too. Without a run the
+// error satisfies errors.Is(err, fs.ErrNotExist).
+func LoadRun(dir string) (Record, error) {
+	s, err := LoadSettings(dir)
+	if err != nil {
+		return Record{}, err
+	}
+	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
+	if err != nil {
+		return Record{}, fmt.Errorf("job: %w", err)
+	}
+	r := Record{Settings: s, Log: log}
+	for name, into := range map[string]any{AboutFile: &r.About, OptimizerFile: &r.Optimizer} {
+		path := filepath.Join(dir, name)
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, into)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Record{}, fmt.Errorf("job: %s: %w", path, err)
+		}
+	}
+	return r, nil
+}

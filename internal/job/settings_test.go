@@ -1,0 +1,157 @@
+package job
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	for _, optimizer := range OptimizerNames() {
+		s := Defaults()
+		s.Optimizer = optimizer
+		if err := s.Check(); err != nil {
+			t.Errorf("%s: %v", optimizer, err)
+		}
+	}
+}
+
+func TestSettingsFileSaysWhatIsWrong(t *testing.T) {
+	for text, says := range map[string]string{
+		``:                         "too early",
+		`{"epochs": 1`:             "too early",
+		`[]`:                       "one JSON object",
+		`null`:                     "one JSON object",
+		`"epochs"`:                 "one JSON object",
+		`{} {}`:                    "more after",
+		`{"epoch": 1}`:             `unknown setting "epoch"`,
+		`{"Epochs": 1}`:            `unknown setting "Epochs"`,
+		`{"epochs": "1"}`:          "epochs is a string: it must be a whole number",
+		`{"epochs": 1.5}`:          "a whole number",
+		`{"augment": 1}`:           "true or false",
+		`{"momentum": true}`:       "a number",
+		`{"model": 3}`:             "text in quotes",
+		`{"learning-rate": "big"}`: "a number",
+		`{"momentum": 1e999}`:      "momentum",
+		`{epochs: 1}`:              "not JSON",
+		`{"a": "` + strings.Repeat("a", maxSettings) + `"}`: "larger",
+	} {
+		_, err := ReadSettings(strings.NewReader(text))
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.40q: %v, want one sentence about %q", text, err, says)
+		}
+	}
+}
+
+func TestCheckNamesTheSetting(t *testing.T) {
+	for name, change := range map[string]func(*Settings){
+		"epochs":         func(s *Settings) { s.Epochs = 0 },
+		"steps":          func(s *Settings) { s.Steps = maxCount + 1 },
+		"batch-size":     func(s *Settings) { s.BatchSize = 0 },
+		"seed":           func(s *Settings) { s.Seed = -1 },
+		"momentum":       func(s *Settings) { s.Momentum = math.NaN() },
+		"learning-rate":  func(s *Settings) { s.LearningRate = new(math.Inf(1)) },
+		"schedule-every": func(s *Settings) { s.ScheduleEvery = math.Inf(-1) },
+		"schedule":       func(s *Settings) { s.Schedule = "" },
+		"target":         func(s *Settings) { s.Target = "offset:NaN" },
+	} {
+		s := Defaults()
+		change(&s)
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSetChangesWhatItNamesAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		shared := Defaults()
+		shared.LearningRate, shared.Seed = new(rapid.Float64Range(0, 1).Draw(t, "rate")), rapid.Int64Min(0).Draw(t, "seed")
+		rate, before := *shared.LearningRate, shared.Map()
+		momentum := rapid.Float64Range(0, 1).Draw(t, "momentum")
+		text, _ := json.Marshal(momentum)
+		changed, err := shared.Set(map[string]string{"momentum": string(text), "learning-rate": "7", "nesterov": "true", "variant": "paper"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changed.Momentum != momentum || *changed.LearningRate != 7 || !changed.Nesterov || changed.Variant != "paper" || changed.Seed != shared.Seed {
+			t.Fatalf("got %+v", changed)
+		}
+		if *shared.LearningRate != rate || !maps.Equal(before, shared.Map()) {
+			t.Fatal("the shared settings changed")
+		}
+		names := Difference(shared, changed)
+		for _, name := range names {
+			if !slices.Contains([]string{"momentum", "learning-rate", "nesterov", "variant"}, name) {
+				t.Fatalf("%s changed too", name)
+			}
+		}
+	})
+}
+
+func TestSetRefuses(t *testing.T) {
+	for _, c := range [][3]string{
+		{"momentum", "big", "momentum"}, {"momentum", "null", "momentum"}, {"momentum", "", "momentum"},
+		{"momentum", `"0.9"`, "a number"}, {"momentum", "[1]", "a number"}, {"epochs", "1.5", "a whole number"},
+		{"nesterov", "1", "true or false"}, {"momentun", "1", "unknown setting"}, {"Momentum", "1", "lower case"},
+	} {
+		if _, err := Defaults().Set(map[string]string{c[0]: c[1]}); err == nil || !strings.Contains(err.Error(), c[2]) {
+			t.Errorf("%s=%s: %v, want a sentence about %q", c[0], c[1], err, c[2])
+		}
+	}
+}
+
+func TestHashIsOfWhatDecidesTheResult(t *testing.T) {
+	a := Defaults()
+	b := a
+	b.Epochs, b.Steps, b.Engine, b.DataDir = 9, 9, "go", "elsewhere"
+	if a.Hash() != b.Hash() {
+		t.Error("length, engine or data folder are in the hash")
+	}
+	b.Seed++
+	if a.Hash() == b.Hash() {
+		t.Error("the seed is not in the hash")
+	}
+}
+
+// FuzzReadSettings checks that whatever is read can be written and read again,
+// with the same result, and fits the settings.
+func FuzzReadSettings(f *testing.F) {
+	text, err := json.Marshal(Defaults())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{string(text), `{}`, `{"epochs": 1, "learning-rate": null}`, `{"momentum": 1e999}`, `{"a": [`, `{} {}`, "\xff", `{"EPOCHS": 1}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := ReadSettings(strings.NewReader(text))
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") || err.Error() == "" {
+				t.Fatalf("not one sentence: %q", err)
+			}
+			return
+		}
+		s, err := Defaults().with(values)
+		if err != nil {
+			t.Fatalf("what was read does not fit: %v", err)
+		}
+		_ = s.Check()
+		again, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err = ReadSettings(strings.NewReader(string(again)))
+		if err != nil {
+			t.Fatalf("settings are no settings file: %v", err)
+		}
+		if same, err := Defaults().with(values); err != nil || same.Hash() != s.Hash() {
+			t.Fatalf("read %s, then %+v (%v)", again, same, err)
+		}
+	})
+}
