@@ -19,11 +19,11 @@ const module = "github.com/kafisto/kafisto"
 // way, from the command down to the filter.
 var arrows = map[string][]string{
 	"cmd/kafisto":                     {"internal/cli"},
-	"internal/cli":                    {"internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile", "internal/lockfile"},
-	"internal/job":                    {".", "internal/task", "internal/train", "internal/report", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "models", "optim", "schedule"},
+	"internal/cli":                    {"internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
+	"internal/job":                    {".", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "optim", "schedule"},
 	"internal/report":                 {"internal/runlog", "internal/atomicfile"},
 	"internal/task":                   {".", "internal/data", "internal/train", "models"},
-	"internal/train":                  {".", "optim", "internal/checkpoint", "internal/runlog", "internal/lockfile"},
+	"internal/train":                  {".", "optim", "internal/checkpoint", "internal/runlog"},
 	"internal/checkpoint":             {"internal/checkpoint/safetensors", "internal/atomicfile"},
 	"internal/checkpoint/safetensors": {},
 	"internal/runlog":                 {"internal/atomicfile"},

@@ -1,6 +1,10 @@
 package kafisto
 
 import (
+	"errors"
+	"fmt"
+	"math"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
@@ -53,8 +57,10 @@ func (b *Builder) VelocityDecay(alpha float64) *Builder {
 }
 
 // InitialCovariance sets P's start: the variances of parameters and
-// velocities, sigma_x^2 and sigma_p^2, and their covariance sigma_c^2 (eq. 27).
-// Default 0.1, 0.1 and 0. Vanilla uses the first alone.
+// velocities, sigma_x^2 and sigma_p^2, not negative, and their covariance
+// sigma_c^2 (eq. 27), whose square is at most their product. Default 0.1, 0.1
+// and 0. Vanilla uses the first alone; its default is 1 (published) or 0.1
+// (paper).
 func (b *Builder) InitialCovariance(parameters, velocities, cross float64) *Builder {
 	return b.edit(func(c *config) {
 		c.ParameterVariance, c.VelocityVariance, c.CrossCovariance = parameters, velocities, cross
@@ -89,12 +95,14 @@ func (b *Builder) AdaptiveStateNoise(averageSmoothing, smoothing, start float64)
 	})
 }
 
-// VelocityNoise sets qp, which is always constant. Default 0.01. Dynamics only.
+// VelocityNoise sets qp, which is always constant and not negative. Default
+// 0.01. Dynamics only.
 func (b *Builder) VelocityNoise(qp float64) *Builder {
 	return b.edit(func(c *config) { c.VelocityNoise = qp })
 }
 
-// LearningRate multiplies every step by a constant. Default 1, as in the paper.
+// LearningRate multiplies every step by a constant, not negative. Default 1, as
+// in the paper; 0 leaves the parameters to their velocities.
 func (b *Builder) LearningRate(rate float64) *Builder {
 	return b.LearningRateSchedule(schedule.Constant(rate))
 }
@@ -112,7 +120,8 @@ func (b *Builder) Target(t Target) *Builder {
 
 // WeightDecay sets the published code's weight decay w (the paper's
 // coefficient is 5e-4): a layer's gradient becomes g + w x and its loss
-// L + w/2 |x|^2, x predicted. In Vanilla the step's direction stays g. Default 0.
+// L + w/2 |x|^2, x predicted. In Vanilla the step's direction stays g. Not
+// negative. Default 0.
 func (b *Builder) WeightDecay(w float64) *Builder {
 	return b.edit(func(c *config) { c.WeightDecay = w })
 }
@@ -161,7 +170,14 @@ func (b *Builder) Done() (*Optimizer, error) {
 	for _, change := range b.edits {
 		change(&c)
 	}
-	c.LearningRate, c.Settings.Target = c.rate.At(0), c.target.String()
+	if c.rate == nil || c.target.kind != targetZero && c.target.value == nil {
+		return nil, errors.New("kafisto: the learning rate's or the target's schedule is nil: use schedule.Constant for a number")
+	}
+	c.LearningRate, c.Scheduled = c.rate.At(0), !schedule.IsConstant(c.rate)
+	c.Settings.Target, c.PartialDecay = c.target.String(), c.undecayed != nil
+	if v := c.target.first(); math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, fmt.Errorf("kafisto: the target is %g in the first step: it must be finite", v)
+	}
 	if err := c.validate(); err != nil {
 		return nil, err
 	}

@@ -12,12 +12,12 @@
 //		opt, nil, nil)
 //
 // A filter predicts before it measures: kafisto.Model moves the parameters to
-// their predicted values before the model is evaluated in a training graph,
-// and leaves evaluation graphs alone, which therefore see the posterior
-// parameters. The measurement noise R is estimated from per-example losses:
-// kafisto.Loss takes a function that returns one loss an example (or a
-// token), not their mean. Both wrap any optimizer: with one that is not
-// KaFiStO they change nothing, so optimizers can be swapped by name.
+// their predicted values before the model is evaluated in a training graph;
+// evaluation graphs see the posterior parameters. The measurement noise R is
+// estimated from per-example losses: kafisto.Loss takes a function that returns
+// one loss an example (or a token), not their mean. Both take any optimizer, so
+// that optimizers can be swapped by name: with one that is not KaFiStO they
+// train as if they were not there.
 //
 // Hand-written training steps call Optimizer.Predict, Optimizer.Observe and
 // Optimizer.UpdateGraph themselves, in this order.

@@ -11,8 +11,8 @@ import (
 // predictions[0] holds logits [..., classes], labels[0] the classes' integer
 // indices, of shape [...] or [..., 1]. The result has shape [...]. It is the
 // per-example form of GoMLX's loss.SparseCategoricalCrossEntropyLogits.
-// Indices out of range give the loss of a class with probability 0 by a
-// constant, without an error: check labels when they are loaded.
+// An index out of range gives a loss of 0, without an error: check labels when
+// they are loaded.
 func SparseCrossEntropyLogits(labels, predictions []*graph.Node) *graph.Node {
 	logits, label := predictions[0], labels[0]
 	dims := logits.Shape().Dimensions
@@ -36,15 +36,25 @@ func SquaredError(labels, predictions []*graph.Node) *graph.Node {
 	return graph.ReduceMean(graph.Reshape(e, batch, e.Shape().Size()/batch), -1)
 }
 
-// findMask returns the first Bool label after the first that has the losses'
-// dimensions, or nil.
-func findMask(labels []*graph.Node, losses *graph.Node) *graph.Node {
+// findMask returns the first Bool label after the first, or nil.
+func findMask(labels []*graph.Node) *graph.Node {
 	for i, label := range labels {
-		if i > 0 && label.DType() == dtypes.Bool && label.Shape().EqualDimensions(losses.Shape()) {
+		if i > 0 && label.DType() == dtypes.Bool {
 			return label
 		}
 	}
 	return nil
+}
+
+// matchMask gives a mask the shape of the losses; nil stays nil.
+func matchMask(mask, losses *graph.Node) *graph.Node {
+	if mask == nil {
+		return nil
+	}
+	if mask.DType() != dtypes.Bool || mask.Shape().Size() != losses.Shape().Size() {
+		exceptions.Panicf("kafisto: a mask of shape %s for losses of shape %s: give one Bool for each loss", mask.Shape(), losses.Shape())
+	}
+	return graph.Reshape(mask, losses.Shape().Dimensions...)
 }
 
 // maskedMean is the mean of the elements where mask is true, 0 when there are

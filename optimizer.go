@@ -2,6 +2,7 @@ package kafisto
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -33,6 +34,7 @@ type step struct {
 	qx        *graph.Node
 	layers    []*layer
 	squares   *graph.Node // Float64: mean squared per-example loss; nil before Observe
+	measured  *graph.Node // Bool: some example is not masked; nil means always
 	report    *Report     // nil before UpdateGraph
 	observed  bool
 	variables map[*model.Variable]bool
@@ -62,7 +64,9 @@ func (o *Optimizer) stepOf(g *graph.Graph) *step {
 // built; kafisto.Model does it for you, and knows which variables a model uses
 // before it is built the first time. Here, variables that do not exist yet
 // are unknown, and those that the graph does not use keep moving by their
-// velocities: use scope or Builder.Only to leave them out.
+// velocities: use scope or Builder.Only to leave them out. Every graph with a
+// Predict needs an UpdateGraph: without it each run would move the variables
+// on.
 func (o *Optimizer) Predict(scope *model.Scope, g *graph.Graph) {
 	var variables []*model.Variable
 	for v := range scope.IterVariables() {
@@ -73,11 +77,12 @@ func (o *Optimizer) Predict(scope *model.Scope, g *graph.Graph) {
 	o.predict(scope, g, variables)
 }
 
-// trains tells whether a variable is for this optimizer. Variables that are
-// not floating point are never trained: GoMLX restores the random state of
-// some checkpoints as trainable.
+// trains tells whether a variable is for this optimizer. GoMLX restores some
+// checkpoints with every variable trainable: what is not floating point (the
+// random state) and the optimizer's own state are never trained.
 func (o *Optimizer) trains(v *model.Variable) bool {
-	return v.Trainable && v.DType().IsFloat() && (o.config.only == nil || o.config.only(v))
+	own := strings.HasPrefix(v.Path(), "/"+o.config.Settings.Scope+"/")
+	return v.Trainable && !own && v.DType().IsFloat() && (o.config.only == nil || o.config.only(v))
 }
 
 func (o *Optimizer) predict(scope *model.Scope, g *graph.Graph, variables []*model.Variable) {
@@ -124,10 +129,10 @@ func (o *Optimizer) predict(scope *model.Scope, g *graph.Graph, variables []*mod
 // predictStateNoise is eq. 24-25 in the variant's reading, over all layers.
 func (o *Optimizer) predictStateNoise(g *graph.Graph, s *step) *graph.Node {
 	c := o.config
-	qx := s.state.stateNoise.NodeValue(g)
 	if !c.StateNoise.Adaptive {
-		return qx
+		return graph.Const(g, c.StateNoise.Value)
 	}
+	qx := s.state.stateNoise.NodeValue(g)
 	// With a first weight of 1, x_avg starts at the initial parameters.
 	beta := firstStep(s.count, 0, c.AverageSmoothing)
 	n := 0
@@ -160,8 +165,9 @@ func (o *Optimizer) move(g *graph.Graph, s *state, l *layer) {
 // language models), of any shape but scalar, from which R is estimated (eq.
 // 23), and returns their mean, a scalar of their dtype, to be used as loss.
 // Elements where mask is false count neither in the mean nor in R; mask is a
-// Bool node of the losses' shape, or nil. In a graph without Predict
-// (evaluation), and with constant measurement noise, it only returns the mean.
+// Bool node with as many elements as losses, or nil. A minibatch that is masked
+// altogether has the mean 0 and leaves R as it was. In a graph without Predict
+// (evaluation) Observe only returns the mean.
 func (o *Optimizer) Observe(losses, mask *graph.Node) (mean *graph.Node) {
 	s := o.stepOf(losses.Graph())
 	if s != nil {
@@ -176,18 +182,32 @@ func (o *Optimizer) Observe(losses, mask *graph.Node) (mean *graph.Node) {
 		}
 		return losses
 	}
+	mask = matchMask(mask, losses)
 	if s != nil {
 		squares := graph.Square(graph.ConvertDType(losses, accumulatorDType(losses)))
 		s.squares = graph.ConvertDType(maskedMean(squares, mask), dtypes.Float64)
+		if mask != nil {
+			s.measured = graph.LogicalAny(mask)
+		}
 	}
 	return maskedMean(losses, mask)
 }
 
-// Clear deletes the optimizer's variables from the store: the state starts
-// afresh in graphs that are built later. It implements GoMLX's
-// optimizer.Interface.
+// Clear deletes the optimizer's variables from the store, and what a checkpoint
+// that is loaded as needed still holds of them: the state starts afresh in
+// graphs that are built later. It implements GoMLX's optimizer.Interface.
 func (o *Optimizer) Clear(scope *model.Scope) error {
-	if err := scope.Store().DeleteVariablesInScope("/" + o.config.Settings.Scope); err != nil {
+	store, prefix := scope.Store(), "/"+o.config.Settings.Scope
+	paths := []string{"step", "parameter_variance", "cross_covariance", "velocity_variance", "measurement_noise", "state_noise"}
+	for v := range store.IterVariables() {
+		paths = append(paths, "velocity"+v.Path(), "average"+v.Path())
+	}
+	for _, path := range paths {
+		if err := store.DeleteVariable(prefix + "/" + path); err != nil {
+			return fmt.Errorf("kafisto: deleting the optimizer's state: %w", err)
+		}
+	}
+	if err := store.DeleteVariablesInScope(prefix); err != nil {
 		return fmt.Errorf("kafisto: deleting the optimizer's state: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package kafisto
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Algorithm names one of the paper's two filters.
@@ -28,7 +29,8 @@ const (
 	Published Variant = "published"
 	// Paper follows eq. 24-25: qx = |x - x_avg|^2/n, x_avg starts at the initial
 	// parameters and follows every layer; R starts at the first minibatch's
-	// mean squared loss.
+	// mean squared loss. A variable that is first trained later in a run starts
+	// its average at 0, as in the published variant.
 	Paper Variant = "paper"
 )
 
@@ -60,9 +62,11 @@ type Settings struct {
 	VelocityNoise        float64   `json:"velocity_noise"`     // qp
 	AverageSmoothing     float64   `json:"average_smoothing"`  // beta_x, eq. 24
 	LearningRate         float64   `json:"learning_rate"`      // in the first step
+	Scheduled            bool      `json:"scheduled"`          // whether the learning rate may change later
 	Target               string    `json:"target"`             // Lmin, sections 3.4 and 5.2
 	WeightDecay          float64   `json:"weight_decay"`
 	DecoupledWeightDecay float64   `json:"decoupled_weight_decay"`
+	PartialDecay         bool      `json:"partial_decay"` // whether some variables are excluded from decay
 	WholeNetwork         bool      `json:"whole_network"` // one layer of all variables
 	Scope                string    `json:"scope"`         // where the state's variables are
 }
@@ -110,7 +114,7 @@ func (s Settings) validate() error {
 		value, min, max float64
 	}{
 		{"velocity decay", s.VelocityDecay, 0, 1},
-		{"parameter variance", s.ParameterVariance, math.SmallestNonzeroFloat64, math.MaxFloat64},
+		{"parameter variance", s.ParameterVariance, 0, math.MaxFloat64},
 		{"cross covariance", s.CrossCovariance, -math.MaxFloat64, math.MaxFloat64},
 		{"velocity variance", s.VelocityVariance, 0, math.MaxFloat64},
 		{"measurement noise", s.MeasurementNoise.Value, 0, math.MaxFloat64},
@@ -133,8 +137,8 @@ func (s Settings) validate() error {
 	if sx, sc, sp := s.ParameterVariance, s.CrossCovariance, s.VelocityVariance; s.Algorithm == Dynamics && sc*sc > sx*sp {
 		return fmt.Errorf("kafisto: the initial covariance [[%g, %g], [%g, %g]] is not positive semi-definite: the square of the cross covariance must be at most the product of the variances", sx, sc, sc, sp)
 	}
-	if s.Scope == "" {
-		return fmt.Errorf("kafisto: the scope is empty: name where the state's variables go")
+	if s.Scope == "" || strings.ContainsAny(s.Scope, "/.") {
+		return fmt.Errorf("kafisto: the scope %q: give a name without slashes and dots for where the state's variables go", s.Scope)
 	}
 	return nil
 }

@@ -36,6 +36,14 @@ func FractionTarget(epsilon schedule.Schedule) Target { return Target{targetFrac
 // (section 5.2, where u = 4 in the GAN experiments).
 func OffsetTarget(u schedule.Schedule) Target { return Target{targetOffset, u} }
 
+// first is the schedule's value in the first step; 0 for the zero Target.
+func (t Target) first() float64 {
+	if t.kind == targetZero {
+		return 0
+	}
+	return t.value.At(0)
+}
+
 // String describes the target in its first step, for records.
 func (t Target) String() string {
 	switch t.kind {

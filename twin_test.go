@@ -21,7 +21,7 @@ import (
 // in the graph and in plain Go, and compares everything they report.
 func TestOptimizerIsTwinOfFilter(t *testing.T) {
 	backend := enginetest.Backend(t, engine.Go)
-	trajectory := load(t, "dynamics_skipped_layers") // its first steps skip layers
+	trajectory := golden.Named(t, "dynamics_skipped_layers") // its first steps skip layers
 	rapid.Check(t, func(rt *rapid.T) {
 		builder, config := drawSettings(rt)
 		run := newGoldenRun(t, backend, trajectory, builder.MustDone(), dtypes.Float64)
@@ -133,25 +133,11 @@ func drawSettings(t *rapid.T) (*kafisto.Builder, filter.Config) {
 	return b, c
 }
 
-func load(t *testing.T, name string) (found *golden.Trajectory) {
-	t.Helper()
-	golden.Each(t, func(tr *golden.Trajectory) bool {
-		if tr.Name == name {
-			found = tr
-		}
-		return false
-	}, nil)
-	if found == nil {
-		t.Fatalf("there is no trajectory %q", name)
-	}
-	return found
-}
-
 // TestStateIsOrdinaryVariables: everything the optimizer remembers is in
 // non-trainable variables below its scope.
 func TestStateIsOrdinaryVariables(t *testing.T) {
 	backend := enginetest.Backend(t, engine.Go)
-	run := newGoldenRun(t, backend, load(t, "dynamics_default"), kafisto.New().Scope("mine").MustDone(), dtypes.Float32)
+	run := newGoldenRun(t, backend, golden.Named(t, "dynamics_default"), kafisto.New().Scope("mine").MustDone(), dtypes.Float32)
 	run.step(0)
 	var names []string
 	for v := range run.store.IterVariables() {

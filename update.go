@@ -88,18 +88,21 @@ func (o *Optimizer) checkWiring(scope *model.Scope, g *graph.Graph, s *step, los
 	}
 }
 
-// measureNoise is eq. 23.
+// measureNoise is eq. 23. An R of 0 has not been measured yet.
 func (o *Optimizer) measureNoise(g *graph.Graph, s *step) *graph.Node {
-	R := s.state.measurementNoise.NodeValue(g)
 	noise := o.config.MeasurementNoise
 	if !noise.Adaptive {
-		return R
+		return graph.Const(g, noise.Value)
 	}
-	first := noise.Smoothing
+	R := s.state.measurementNoise.NodeValue(g)
+	next := movingAverage(graph.Const(g, noise.Smoothing), R, s.squares)
 	if noise.Value == 0 {
-		first = 0
+		next = graph.Where(graph.Equal(R, graph.ZerosLike(R)), s.squares, next)
 	}
-	return movingAverage(firstStep(s.count, first, noise.Smoothing), R, s.squares)
+	if s.measured != nil {
+		next = graph.Where(s.measured, next, R)
+	}
+	return next
 }
 
 // measurement holds Float64 vectors with one element a measurement: a layer,

@@ -402,7 +402,7 @@ func TestSettingsOutOfRange(t *testing.T) {
 		"weight decay is NaN":           kafisto.New().WeightDecay(math.NaN()),
 		"divides by zero":               kafisto.New().ConstantMeasurementNoise(0),
 		"not positive semi-definite":    kafisto.New().InitialCovariance(0.1, 0.1, 1),
-		"the scope is empty":            kafisto.New().Scope(""),
+		`the scope ""`:                  kafisto.New().Scope(""),
 		"measurement noise's smoothing": kafisto.New().AdaptiveMeasurementNoise(1, 1),
 	} {
 		if _, err := b.Done(); err == nil || !strings.Contains(err.Error(), want) {

@@ -31,6 +31,7 @@ type ModelFunc interface {
 //
 // To know the model's variables before it is built, the function is traced
 // first, in a graph that is thrown away: it must not rely on being called once.
+// A graph marked as training must end in the optimizer's update.
 func Model[F ModelFunc](opt optimizer.Interface, modelFn F) train.ModelFn {
 	fn := canonical(modelFn)
 	o, isKaFiStO := opt.(*Optimizer)
@@ -96,17 +97,17 @@ func canonical[F ModelFunc](modelFn F) train.ModelFn {
 type PerExampleLoss func(labels, predictions []*graph.Node) *graph.Node
 
 // Loss wraps a per-example loss for GoMLX's trainer: it hands the losses to
-// opt, which estimates R from them, and returns their mean. A Bool label after
-// the first, of the losses' shape, is a mask: elements where it is false count
-// neither in the mean nor in R. With an optimizer that is not KaFiStO it is
-// just the (masked) mean.
+// opt, which estimates R from them, and returns their mean. The first Bool label
+// after labels[0] is a mask with one element a loss: where it is false, the loss
+// counts neither in the mean nor in R. With an optimizer that is not KaFiStO it
+// is just the (masked) mean.
 func Loss(opt optimizer.Interface, perExample PerExampleLoss) train.LossFn {
 	return func(labels, predictions []*graph.Node) *graph.Node {
 		losses := perExample(labels, predictions)
-		mask := findMask(labels, losses)
+		mask := findMask(labels)
 		if o, ok := opt.(*Optimizer); ok {
 			return o.Observe(losses, mask)
 		}
-		return maskedMean(losses, mask)
+		return maskedMean(losses, matchMask(mask, losses))
 	}
 }

@@ -31,10 +31,11 @@ type Variant int
 const (
 	// Published follows the published code: qx is a moving average of
 	// |x - x_avg|/n (the norm, not its square), x_avg starts at 0, follows each
-	// layer right after its step and pauses in skipped layers.
+	// layer right after its step and pauses in skipped layers; R starts at 1.
 	Published Variant = iota
 	// Paper follows eq. 24-25: qx = |x - x_avg|^2/n, x_avg starts at the initial
-	// parameters and follows every layer.
+	// parameters and follows every layer; R starts at the first minibatch's mean
+	// squared loss.
 	Paper
 )
 
@@ -70,7 +71,8 @@ type Config struct {
 	// VelocityDecay is alpha of eq. 18, in [0, 1]. Dynamics only. Default 0.9.
 	VelocityDecay float64
 
-	// ParameterVariance is the initial sigma_x^2 (Vanilla: sigma_0^2), positive.
+	// ParameterVariance is the initial sigma_x^2 (Vanilla: sigma_0^2), not
+	// negative; the state noise is added before it is used first.
 	// Default 0.1; Vanilla 1 in the published, 0.1 in the paper variant.
 	ParameterVariance float64
 	// CrossCovariance is the initial sigma_c^2. Dynamics only. Default 0.
@@ -104,8 +106,8 @@ type Config struct {
 	// direction stays g). 0 means none.
 	WeightDecay float64
 	// DecoupledWeightDecay shrinks the parameters by LearningRate times this
-	// coefficient in every step, apart from the filter (Loshchilov & Hutter). 0
-	// means none.
+	// coefficient in every step, apart from the filter (Loshchilov & Hutter);
+	// layers that are skipped for want of a gradient are left alone. 0 means none.
 	DecoupledWeightDecay float64
 	// Undecayed lists layers, by index, that neither decay touches: usually
 	// biases and normalisation parameters.
@@ -165,7 +167,7 @@ func (c Config) validate(layers int) error {
 		min, max float64
 	}{
 		{"VelocityDecay", c.VelocityDecay, 0, 1},
-		{"ParameterVariance", c.ParameterVariance, math.SmallestNonzeroFloat64, math.MaxFloat64},
+		{"ParameterVariance", c.ParameterVariance, 0, math.MaxFloat64},
 		{"CrossCovariance", c.CrossCovariance, -math.MaxFloat64, math.MaxFloat64},
 		{"VelocityVariance", c.VelocityVariance, 0, math.MaxFloat64},
 		{"MeasurementNoise.Value", c.MeasurementNoise.Value, 0, math.MaxFloat64},

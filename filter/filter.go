@@ -104,8 +104,15 @@ func (f *Filter) SetLearningRate(rate float64) error {
 	return nil
 }
 
-// SetTarget changes the target loss from the next Update on.
-func (f *Filter) SetTarget(t Target) { f.config.Target = t }
+// SetTarget changes the target loss from the next Update on. Its value must be
+// finite.
+func (f *Filter) SetTarget(t Target) error {
+	if math.IsNaN(t.value) || math.IsInf(t.value, 0) {
+		return fmt.Errorf("filter: target %g: it must be finite", t.value)
+	}
+	f.config.Target = t
+	return nil
+}
 
 // Predict moves the layers to their predicted values and the covariance with
 // them (eq. 11-12, or 17-20). It returns an error when the last prediction was
@@ -160,7 +167,7 @@ func (f *Filter) Update(m Measurement) (Step, error) {
 	}
 	f.measureNoise(m.MeanSquaredLoss)
 	step := Step{MeasurementNoise: f.R, StateNoise: f.qx, LearningRates: make([]float64, len(f.x)),
-		Innovation: f.config.Target.loss(m.Loss) - m.Loss}
+		Innovation: -f.config.Target.excess(m.Loss)}
 	h := 0.0 // eq. 26: the largest |g|^2/S of all measurements
 	for _, group := range f.groups {
 		h = max(h, f.updateGroup(group, m, &step))
@@ -176,11 +183,11 @@ func (f *Filter) Update(m Measurement) (Step, error) {
 	return step, nil
 }
 
-// measureNoise is eq. 23.
+// measureNoise is eq. 23. An R of 0 has not been measured yet.
 func (f *Filter) measureNoise(meanSquaredLoss float64) {
 	switch noise := f.config.MeasurementNoise; {
 	case !noise.Adaptive:
-	case f.steps == 0 && noise.Value == 0:
+	case f.R == 0 && noise.Value == 0:
 		f.R = meanSquaredLoss
 	default:
 		f.R = movingAverage(noise.Smoothing, f.R, meanSquaredLoss)
@@ -260,6 +267,9 @@ func (f *Filter) check(m Measurement) error {
 		}
 		if err := finite("gradient", i, g); err != nil {
 			return err
+		}
+		if math.IsInf(normSquared(g), 0) {
+			return fmt.Errorf("the gradient of layer %d is so large that its square overflows: scale the loss down", i)
 		}
 	}
 	return nil

@@ -215,7 +215,7 @@ func TestRefusals(t *testing.T) {
 		{"no layers", DefaultConfig(), nil, good, "no layers"},
 		{"empty layer", DefaultConfig(), [][]float64{{1}, {}}, good, "layer 1 is empty"},
 		{"NaN parameter", DefaultConfig(), [][]float64{{math.NaN()}}, good, "parameter 0 of layer 0 is NaN"},
-		{"zero config", Config{}, [][]float64{{1, 2}}, good, "ParameterVariance"},
+		{"zero config", Config{}, [][]float64{{1, 2}}, good, "divides by zero"},
 		{"alpha", with(func(c *Config) { c.VelocityDecay = 1.5 }), [][]float64{{1, 2}}, good, "VelocityDecay is 1.5"},
 		{"NaN decay", with(func(c *Config) { c.WeightDecay = math.NaN() }), [][]float64{{1, 2}}, good, "WeightDecay is NaN"},
 		{"R", with(func(c *Config) { c.MeasurementNoise = Noise{} }), [][]float64{{1, 2}}, good, "divides by zero"},
@@ -225,6 +225,7 @@ func TestRefusals(t *testing.T) {
 		{"squares", DefaultConfig(), [][]float64{{1, 2}}, Measurement{Loss: 1, MeanSquaredLoss: -1, Gradients: good.Gradients}, "mean squared loss is -1"},
 		{"gradients", DefaultConfig(), [][]float64{{1, 2}}, Measurement{Loss: 1}, "0 gradients for 1 layers"},
 		{"gradient shape", DefaultConfig(), [][]float64{{1}}, good, "has 2 numbers, the layer 1"},
+		{"overflow", DefaultConfig(), [][]float64{{1}}, Measurement{Loss: 1, MeanSquaredLoss: 1, Gradients: [][]float64{{1e200}}}, "its square overflows"},
 		{"infinite gradient", DefaultConfig(), [][]float64{{1}}, Measurement{Loss: 1, Gradients: [][]float64{{math.Inf(1)}}}, "gradient 0 of layer 0 is +Inf"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

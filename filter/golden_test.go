@@ -1,7 +1,6 @@
 package filter_test
 
 import (
-	"math"
 	"testing"
 
 	"github.com/kafisto/kafisto/filter"
@@ -44,26 +43,15 @@ func TestGoldenFilter(t *testing.T) {
 				P = append(P, step.Covariance.Cross, step.Covariance.Cross, step.Covariance.Velocity)
 			}
 			golden.Check(t, k, "P", P, want.P, tolerance)
-			if want.Qx != nil {
+			if want.Qx != nil && tr.Options.Algorithm == golden.Dynamics {
 				golden.Check(t, k, "qx", []float64{step.StateNoise}, []float64{*want.Qx}, tolerance)
 			}
-			golden.Check(t, k, "parameter norms", norms(layers), want.ParamNorms, tolerance)
+			golden.Check(t, k, "parameter norms", golden.Norms(layers), want.ParamNorms, tolerance)
 		}
 		for i := range layers {
 			golden.Check(t, tr.Steps, "final parameters", layers[i], tr.Final[i], tolerance)
 		}
 	})
-}
-
-func norms(layers [][]float64) (out []float64) {
-	for _, l := range layers {
-		s := 0.0
-		for _, x := range l {
-			s += x * x
-		}
-		out = append(out, math.Sqrt(s))
-	}
-	return out
 }
 
 // configOf reads a trajectory's options.
@@ -95,6 +83,9 @@ func configOf(o golden.Options) filter.Config {
 	set(&c.StateNoise.Value, o.QW)
 	set(&c.VelocityNoise, o.QV)
 	set(&c.VelocityNoise, o.QP)
+	if o.QX != nil {
+		c.StateNoise = filter.Noise{Value: *o.QX}
+	}
 	set(&c.MeasurementNoise.Smoothing, o.AlphaR)
 	set(&c.MeasurementNoise.Smoothing, o.BR)
 	set(&c.AverageSmoothing, o.BX)

@@ -27,7 +27,8 @@ func (f *Filter) State() (State, error) {
 }
 
 // Restore continues from a state saved by a filter of the same configuration
-// and layers. On an error nothing is changed.
+// and layers; constant noises are this filter's. On an error, as for values that
+// are not finite, nothing is changed.
 func (f *Filter) Restore(s State) error {
 	if err := sameShape("velocities", s.Velocities, f.p); err != nil {
 		return err
@@ -35,7 +36,18 @@ func (f *Filter) Restore(s State) error {
 	if err := sameShape("averages", s.Averages, f.average); err != nil {
 		return err
 	}
+	for i, values := range append([][]float64{{s.Covariance.Parameter, s.Covariance.Cross, s.Covariance.Velocity, s.MeasurementNoise, s.StateNoise}}, append(s.Velocities, s.Averages...)...) {
+		if err := finite("value", i, values); err != nil {
+			return fmt.Errorf("filter: the state is not usable: %w", err)
+		}
+	}
 	f.P, f.R, f.qx, f.steps, f.predicted = s.Covariance, s.MeasurementNoise, s.StateNoise, s.Steps, false
+	if noise := f.config.MeasurementNoise; !noise.Adaptive {
+		f.R = noise.Value
+	}
+	if noise := f.config.StateNoise; !noise.Adaptive {
+		f.qx = noise.Value
+	}
 	f.p, f.average = cloneAll(s.Velocities), cloneAll(s.Averages)
 	return nil
 }

@@ -26,18 +26,6 @@ func FractionTarget(epsilon float64) Target { return Target{targetFraction, epsi
 // (section 5.2, where u = 4 in the GAN experiments).
 func OffsetTarget(u float64) Target { return Target{targetOffset, u} }
 
-// loss returns Lmin for the minibatch loss L.
-func (t Target) loss(L float64) float64 {
-	switch t.kind {
-	case targetFraction:
-		return (1 - t.value) * L
-	case targetOffset:
-		return L - t.value
-	default:
-		return t.value
-	}
-}
-
 // excess returns L - Lmin, without the rounding of a subtraction.
 func (t Target) excess(L float64) float64 {
 	switch t.kind {

@@ -1,7 +1,6 @@
 package optim_test
 
 import (
-	"math"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -53,23 +52,11 @@ func follow(t *testing.T, backend compute.Backend, tr *golden.Trajectory) {
 		if parameters, err = goldengraph.Parameters(store.RootScope(), tr, dtypes.Float64); err != nil {
 			t.Fatal(err)
 		}
-		golden.Check(t, step, "parameter norms", norms(parameters), want.ParamNorms, tolerance)
+		golden.Check(t, step, "parameter norms", golden.Norms(parameters), want.ParamNorms, tolerance)
 	}
 	for i, want := range tr.Final {
 		golden.Check(t, tr.Steps, "final parameters", parameters[i], want, tolerance)
 	}
-}
-
-func norms(parameters [][]float64) []float64 {
-	var norms []float64
-	for _, values := range parameters {
-		sum := 0.0
-		for _, v := range values {
-			sum += v * v
-		}
-		norms = append(norms, math.Sqrt(sum))
-	}
-	return norms
 }
 
 // fromOptions makes the optimizer that a trajectory's options describe; what
@@ -82,11 +69,7 @@ func fromOptions(t *testing.T, tr *golden.Trajectory) *optim.Optimizer {
 		b.LearningRate(*o.LR)
 	}
 	if o.Schedule != nil {
-		var boundaries []int64
-		for step := 1; step < tr.Steps; step++ {
-			boundaries = append(boundaries, int64(step))
-		}
-		rates, err := schedule.Piecewise(boundaries, o.Schedule)
+		rates, err := schedule.PerStep(o.Schedule)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,3 +14,9 @@ func (c constant) At(int64) float64 { return float64(c) }
 func (c constant) Node(step *graph.Node) *graph.Node {
 	return graph.Const(step.Graph(), float64(c))
 }
+
+// IsConstant tells whether a schedule was made by Constant.
+func IsConstant(s Schedule) bool {
+	_, is := s.(constant)
+	return is
+}

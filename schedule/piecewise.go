@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -32,6 +33,22 @@ func Piecewise(boundaries []int64, values []float64) (Schedule, error) {
 		}
 	}
 	return piecewise{slices.Clone(boundaries), slices.Clone(values)}, nil
+}
+
+// PerStep has its own value for each step, and the last one from the end of
+// values on. Runs of equal values cost one node in a graph.
+func PerStep(values []float64) (Schedule, error) {
+	if len(values) == 0 {
+		return nil, errors.New("schedule: no values: give at least one")
+	}
+	var boundaries []int64
+	pieces := values[:1:1]
+	for i, v := range values[1:] {
+		if v != pieces[len(pieces)-1] {
+			boundaries, pieces = append(boundaries, int64(i)+1), append(pieces, v)
+		}
+	}
+	return Piecewise(boundaries, pieces)
 }
 
 // maxPieces bounds the pieces that StepDecay makes, each of which is a node in

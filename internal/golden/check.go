@@ -11,6 +11,12 @@ const maxSize = 1 << 20
 
 // check reports the first thing in the file that does not fit together.
 func (f *file) check(options Options) error {
+	if f.Steps == 0 { // files may leave out what follows from the rest
+		f.Steps = len(f.Log)
+	}
+	if f.Batch == 0 && f.Steps > 0 {
+		f.Batch = len(f.Labels) / f.Steps
+	}
 	if f.Activation != nil && *f.Activation != "tanh" {
 		return fmt.Errorf("activation is %q: only tanh is known", *f.Activation)
 	}

@@ -10,17 +10,17 @@ import (
 )
 
 // EnvDir names the environment variable with further folders of trajectories,
-// separated like the entries of PATH.
+// separated like the entries of PATH; a relative one is relative to the
+// module's root. Go's test cache does not notice edited files there: run with
+// -count=1.
 const EnvDir = "KAFISTO_GOLDEN_DIR"
 
 //go:embed testdata/*.json
 var own embed.FS
 
-// Each runs one subtest for every trajectory that accept takes, named after
-// its file. Files from the folders of EnvDir run as subtests of one called
-// "extra"; it fails where a folder is missing or empty and where a file cannot
-// be read, so that no file is passed over in silence.
-func Each(t *testing.T, accept func(tr *Trajectory) bool, run func(t *testing.T, tr *Trajectory)) {
+// Own runs one subtest for each of the project's own trajectories that accept
+// takes, named after its file.
+func Own(t *testing.T, accept func(tr *Trajectory) bool, run func(t *testing.T, tr *Trajectory)) {
 	t.Helper()
 	entries, err := own.ReadDir("testdata")
 	if err != nil {
@@ -35,20 +35,42 @@ func Each(t *testing.T, accept func(tr *Trajectory) bool, run func(t *testing.T,
 		tr, err := Parse(name, data)
 		runOne(t, name, tr, err, accept, run)
 	}
+}
+
+// Named returns one of the project's own trajectories.
+func Named(t *testing.T, name string) *Trajectory {
+	t.Helper()
+	data, err := own.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := Parse(name, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// Each is Own, and then the same for the files in the folders of EnvDir, as
+// subtests of one called "extra". It fails where a folder is missing or empty
+// and where a file cannot be read, so that no file is passed over in silence.
+func Each(t *testing.T, accept func(tr *Trajectory) bool, run func(t *testing.T, tr *Trajectory)) {
+	t.Helper()
+	Own(t, accept, run)
 	if folders, set := os.LookupEnv(EnvDir); set {
 		t.Run("extra", func(t *testing.T) { extra(t, folders, accept, run) })
 	}
 }
 
 func extra(t *testing.T, folders string, accept func(tr *Trajectory) bool, run func(t *testing.T, tr *Trajectory)) {
+	root := moduleRoot(t)
 	paths := filepath.SplitList(folders)
 	if len(paths) == 0 {
 		t.Fatalf("%s is set but names no folder", EnvDir)
 	}
 	for _, folder := range paths {
 		if !filepath.IsAbs(folder) {
-			t.Errorf("%s: %q is not an absolute path", EnvDir, folder)
-			continue
+			folder = filepath.Join(root, folder)
 		}
 		files, err := trajectoryFiles(folder)
 		if err != nil {
@@ -57,11 +79,32 @@ func extra(t *testing.T, folders string, accept func(tr *Trajectory) bool, run f
 		}
 		if len(files) == 0 {
 			t.Errorf("%s: there is no .json file in %s", EnvDir, folder)
+			continue
 		}
+		t.Chdir(folder) // lets Go's test cache see that the folder is used
 		for _, path := range files {
 			tr, err := Load(path)
 			runOne(t, strings.TrimSuffix(filepath.Base(path), ".json"), tr, err, accept, run)
 		}
+	}
+}
+
+// moduleRoot is the folder of go.mod: what relative folders are relative to, as
+// the tests of each package run in the package's own folder.
+func moduleRoot(t *testing.T) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("there is no go.mod above the test's folder")
+		}
+		dir = parent
 	}
 }
 
@@ -96,6 +139,18 @@ func RelativeError(got, want float64) float64 {
 		return math.Inf(1)
 	}
 	return math.Abs(got-want) / max(math.Abs(want), 1e-3)
+}
+
+// Norms returns the Euclidean norm of each tensor.
+func Norms(tensors [][]float64) []float64 {
+	norms := make([]float64, len(tensors))
+	for i, values := range tensors {
+		for _, v := range values {
+			norms[i] += v * v
+		}
+		norms[i] = math.Sqrt(norms[i])
+	}
+	return norms
 }
 
 // Check fails the test where got and want differ by more than tolerance in

@@ -44,6 +44,7 @@ type Options struct {
 	SV     *float64 `json:"sv"`      // Dynamics: start of P's sp
 	A      *float64 `json:"a"`       // Dynamics: the velocities' decay alpha
 	QW     *float64 `json:"qw"`      // Dynamics: start of qx's moving average
+	QX     *float64 `json:"qx"`      // Dynamics: constant qx; nil for adaptive
 	QV     *float64 `json:"qv"`      // Dynamics: constant qp
 	R      *float64 `json:"r"`       // constant measurement noise; nil for adaptive
 	AlphaR *float64 `json:"alpha_r"` // factor of R's moving average
@@ -69,20 +70,28 @@ func (o *Options) Baseline() bool {
 	return o.Algorithm == SGD || o.Algorithm == Adam || o.Algorithm == AdamW
 }
 
-// optionKeys lists what each kind of file may set besides algorithm, variant
-// and schedule, by "algorithm" or "algorithm/variant".
+// optionKeys lists what each algorithm's files may set besides algorithm,
+// variant and schedule: the published code's names and the paper variant's may
+// stand in files of either.
 var optionKeys = map[string]string{
-	SGD:                        "lr momentum nesterov weight_decay",
-	Adam:                       "lr betas eps weight_decay",
-	AdamW:                      "lr betas eps weight_decay",
-	Vanilla + "/" + Published:  "lr sigma q r alpha_r weight_decay",
-	Dynamics + "/" + Published: "lr sw sc sv a qw qv r alpha_r weight_decay",
-	Vanilla + "/" + Paper:      "lr sigma q r bR weight_decay",
-	Dynamics + "/" + Paper:     "lr alpha sx sc sp qp r bR bx weight_decay",
+	SGD:      "lr momentum nesterov weight_decay",
+	Adam:     "lr betas eps weight_decay",
+	AdamW:    "lr betas eps weight_decay",
+	Vanilla:  "lr sigma sx q r alpha_r bR weight_decay",
+	Dynamics: "lr sw sx sc sv sp a alpha qw qx qv qp r alpha_r bR bx weight_decay",
+}
+
+// sameOptions are names of one setting, of which a file may give one.
+var sameOptions = [][]string{{"sigma", "sx"}, {"sw", "sx"}, {"sv", "sp"}, {"a", "alpha"}, {"qv", "qp"}, {"alpha_r", "bR"}, {"qw", "qx"}}
+
+// torchDefaults are options of PyTorch's that the baselines do not have, with
+// the one value that changes nothing.
+var torchDefaults = map[string]string{
+	"dampening": "0", "amsgrad": "false", "maximize": "false", "foreach": "false", "fused": "false", "capturable": "false", "differentiable": "false",
 }
 
 // parseOptions refuses what it does not know: a setting that is ignored would
-// make the comparison meaningless.
+// make the comparison meaningless. A null is an option that is not there.
 func parseOptions(data []byte) (Options, error) {
 	var present map[string]json.RawMessage
 	if err := json.Unmarshal(data, &present); err != nil || present == nil {
@@ -92,26 +101,42 @@ func parseOptions(data []byte) (Options, error) {
 	if err := json.Unmarshal(data, &o); err != nil {
 		return Options{}, fmt.Errorf("options: %w", err)
 	}
-	kind := o.Algorithm
-	if !o.Baseline() {
-		if o.Variant == "" {
-			o.Variant = Published
-		}
-		kind += "/" + o.Variant
+	if o.Variant == "" {
+		o.Variant = Published
 	}
-	known, ok := optionKeys[kind]
+	known, ok := optionKeys[o.Algorithm]
 	if !ok {
-		return Options{}, fmt.Errorf("options: algorithm %q with variant %q is not known: known are %s",
-			o.Algorithm, o.Variant, strings.Join(slices.Sorted(maps.Keys(optionKeys)), ", "))
+		return Options{}, fmt.Errorf("options: algorithm %q is not known: known are %s",
+			o.Algorithm, strings.Join(slices.Sorted(maps.Keys(optionKeys)), ", "))
 	}
+	if o.Variant != Published && o.Variant != Paper {
+		return Options{}, fmt.Errorf("options: variant %q is not known: known are %s and %s", o.Variant, Published, Paper)
+	}
+	maps.DeleteFunc(present, func(key string, value json.RawMessage) bool {
+		return string(value) == "null" || o.Baseline() && torchDefaults[key] != "" && neutral(key, value)
+	})
 	allowed := append(strings.Fields(known), "algorithm", "variant", "schedule")
 	for _, key := range slices.Sorted(maps.Keys(present)) {
 		if !slices.Contains(allowed, key) {
-			return Options{}, fmt.Errorf("options: %q is not known for %s: known are %s", key, kind, known)
+			return Options{}, fmt.Errorf("options: %q is not known for %s: known are %s", key, o.Algorithm, known)
+		}
+	}
+	for _, names := range sameOptions {
+		if present[names[0]] != nil && present[names[1]] != nil {
+			return Options{}, fmt.Errorf("options: %s and %s are the same setting: give one", names[0], names[1])
 		}
 	}
 	if o.Betas != nil && len(o.Betas) != 2 {
 		return Options{}, fmt.Errorf("options: betas has %d numbers: it needs 2", len(o.Betas))
 	}
 	return o, nil
+}
+
+// neutral tells whether an option has the value that changes nothing.
+func neutral(key string, value json.RawMessage) bool {
+	var number float64
+	if torchDefaults[key] == "0" && json.Unmarshal(value, &number) == nil {
+		return number == 0
+	}
+	return string(value) == torchDefaults[key]
 }

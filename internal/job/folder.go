@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/lockfile"
 	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/train"
 )
@@ -31,30 +32,58 @@ type About struct {
 	Machine string `json:"machine,omitempty"` // processor, cores, memory
 }
 
-// prepare makes the run folder and writes the settings into it. A folder that
-// holds other settings or more steps than asked for is refused, one that is not
-// to be resumed is left alone.
-func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) error {
-	_, err := LoadSettings(o.Dir)
-	started := err == nil
-	switch {
-	case started && !o.Resume:
-		return fmt.Errorf("job: %s holds a run already: add --resume to go on with it, or choose another folder", o.Dir)
-	case started:
-		if err := Compatible(o.Dir, s); err != nil {
-			return err
-		}
-		if done := stepsLogged(o.Dir); done > steps {
-			return fmt.Errorf("job: the run in %s has done %d steps already: ask for at least as many, not for %d", o.Dir, done, steps)
-		}
-	case errors.Is(err, fs.ErrNotExist) && o.Resume:
-		return fmt.Errorf("job: there is no run in %s to resume: check the folder, or start without --resume", o.Dir)
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
+// prepare makes the run folder, takes its lock and writes the settings into it.
+// What the folder holds decides whether it may, see admit; a folder that is
+// refused is left as it was.
+func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unlock func(), err error) {
+	if _, err := admit(s, o, steps); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return fmt.Errorf("job: %w", err)
+		return nil, fmt.Errorf("job: %w", err)
 	}
+	unlock, err = lockfile.Lock(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("job: %w", err)
+	}
+	started, err := admit(s, o, steps) // again, now that nobody else works there
+	if err == nil {
+		err = describe(s, o, started, optimizer)
+	}
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// admit tells whether the folder holds a run already. A folder that holds other
+// settings or more steps than asked for is refused, and so is one whose run is
+// not to be resumed, or that has none to resume.
+func admit(s Settings, o Options, steps int64) (started bool, err error) {
+	_, err = LoadSettings(o.Dir)
+	switch {
+	case err == nil && !o.Resume:
+		return true, fmt.Errorf("job: %s holds a run already: add --resume to go on with it, or choose another folder", o.Dir)
+	case err == nil:
+		if err := Compatible(o.Dir, s); err != nil {
+			return true, err
+		}
+		if done := stepsLogged(o.Dir); done > steps {
+			return true, fmt.Errorf("job: the run in %s has done %d steps already: ask for at least as many, not for %d", o.Dir, done, steps)
+		}
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist) && o.Resume:
+		return false, fmt.Errorf("job: there is no run in %s to resume: check the folder, or start without --resume", o.Dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// describe writes what a run folder tells beside the log and the checkpoints.
+func describe(s Settings, o Options, started bool, optimizer train.Optimizer) error {
 	files := []struct {
 		name    string
 		content any

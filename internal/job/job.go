@@ -76,9 +76,11 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	if err := prepare(s, o, steps, optimizer); err != nil {
+	unlock, err := prepare(s, o, steps, optimizer)
+	if err != nil {
 		return train.Result{}, err
 	}
+	defer unlock()
 	opened := o.Engine
 	if opened == nil {
 		if opened, err = OpenEngine(ctx, s, o); err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/kafisto/kafisto/internal/checkpoint"
-	"github.com/kafisto/kafisto/internal/lockfile"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
@@ -93,21 +92,18 @@ type run struct {
 
 // Run trains until all steps are done, ctx is cancelled (ErrStopped, after
 // saving) or the run diverges (ErrDiverged). It leaves a run folder with the
-// log and checkpoints. Other errors leave the newest checkpoint as it was.
+// log and checkpoints. Other errors leave the newest checkpoint as it was. Two
+// processes must not work in one run folder: the caller holds its lock.
 func Run(ctx context.Context, c Config) (Result, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	unlock, err := lockfile.Lock(c.Dir)
-	if err != nil {
-		return Result{}, fmt.Errorf("train: %w", err)
-	}
-	defer unlock()
 	r := &run{Config: c, store: model.NewStore(), saved: -1}
 	defer r.store.Finalize()
 	if err := r.restore(); err != nil {
 		return Result{}, err
 	}
+	var err error
 	if r.log, err = runlog.OpenWriter(filepath.Join(c.Dir, LogFile), r.step, r.Evaluated); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}

@@ -17,7 +17,7 @@ func TestGraphIsTwin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden.Each(t, func(*golden.Trajectory) bool { return true }, func(t *testing.T, tr *golden.Trajectory) {
+	golden.Own(t, func(*golden.Trajectory) bool { return true }, func(t *testing.T, tr *golden.Trajectory) {
 		store := model.NewStore()
 		exec, err := model.NewExec(backend, store, func(scope *model.Scope, x, labels *graph.Node) []*graph.Node {
 			losses := Losses(labels, Logits(scope, tr, x))
