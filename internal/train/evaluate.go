@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/kafisto/kafisto/internal/runlog"
@@ -22,6 +23,9 @@ func (r *run) evaluate(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
+			return r.diverged(r.step, fmt.Sprintf("the %s loss is %g", split.Name, e.Loss))
 		}
 		all = append(all, e)
 		if first == nil {

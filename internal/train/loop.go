@@ -11,7 +11,8 @@ import (
 	"github.com/kafisto/kafisto/internal/checkpoint"
 )
 
-// loop evaluates, saves and trains, each when it is due. What is due depends on
+// loop evaluates, saves and trains, each when it is due; a new best is always
+// saved. What is due depends on
 // the step and the state that checkpoints carry alone, so that a resumed run
 // does exactly what an uninterrupted one does.
 func (r *run) loop(ctx context.Context) error {
@@ -27,12 +28,13 @@ func (r *run) loop(ctx context.Context) error {
 			}
 		}
 		stopped := ctx.Err() != nil
-		if (r.due(r.SaveEvery) || stopped) && r.saved < r.step {
+		best := r.Best != nil && r.Best.Step == r.step
+		if (r.due(r.SaveEvery) || best || stopped) && r.saved < r.step {
 			if err := r.save(); err != nil {
 				return err
 			}
 		}
-		if r.step >= r.Steps {
+		if r.step >= r.Steps && r.Evaluated == r.step {
 			return nil
 		}
 		if stopped {
@@ -69,7 +71,7 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	s.Step, s.Epoch = r.step+1, float64(r.step+1)/float64(r.Problem.StepsPerEpoch)
 	s.Seconds = time.Since(began).Seconds()
 	if what := finite(s); what != "" {
-		return fmt.Errorf("train: %w at step %d: %s%s; try a smaller learning rate, and check the data", ErrDiverged, s.Step, what, r.firstNotFinite())
+		return r.diverged(s.Step, what)
 	}
 	r.step++
 	if err := r.log.Append(s); err != nil {
@@ -79,12 +81,13 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	return nil
 }
 
-// firstNotFinite names a variable that is not finite, for a message.
-func (r *run) firstNotFinite() string {
+// diverged says what is not finite, and names a variable that is not either.
+func (r *run) diverged(step int64, what string) error {
+	among := ""
 	if err := checkpoint.CheckFinite(r.store); err != nil {
-		return fmt.Sprintf(" (%v)", err)
+		among = fmt.Sprintf(" (among others: %v)", err)
 	}
-	return ""
+	return fmt.Errorf("train: %w at step %d: %s%s; try a smaller learning rate, and check the data", ErrDiverged, step, what, among)
 }
 
 // save makes the log durable and writes a checkpoint of this step.
@@ -104,11 +107,12 @@ func (r *run) save() error {
 		meta.BestStep = r.Best.Step
 	}
 	_, err = checkpoint.Save(filepath.Join(r.Dir, CheckpointsFolder), r.store, meta)
-	if errors.Is(err, checkpoint.ErrNotPruned) {
+	switch {
+	case errors.Is(err, checkpoint.ErrNotPruned):
 		r.Console.Message(err.Error())
-		err = nil
-	}
-	if err != nil {
+	case errors.Is(err, checkpoint.ErrNotFinite):
+		return r.diverged(r.step, "a variable is not finite")
+	case err != nil:
 		return fmt.Errorf("train: %w", err)
 	}
 	r.saved = r.step

@@ -3,6 +3,7 @@ package train_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -246,6 +247,74 @@ func TestDivergenceIsNotSaved(t *testing.T) {
 	}
 	if log := readLog(t, dir); log.End == nil || log.End.Status != runlog.StatusDiverged || len(log.Steps) != 11 {
 		t.Errorf("the log ends with %+v after %d steps", log.End, len(log.Steps))
+	}
+}
+
+// TestStopInLastEvaluation: a run that was stopped there is not finished, and
+// evaluates when it is resumed.
+func TestStopInLastEvaluation(t *testing.T) {
+	backend := enginetest.Backend(t, "go")
+	dir := t.TempDir()
+	run := func(resume bool) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		p := toy(-1)
+		if !resume {
+			whole := p.Splits[0].Open
+			p.Splits[0].Open = func(ctx context.Context) (train.Stream, error) {
+				cancel()
+				return whole(ctx)
+			}
+		}
+		_, err := train.Run(ctx, train.Config{
+			Dir: dir, Problem: p, Optimizer: optimizers["sgd"](), Backend: backend, Engine: "go", Version: "test", Settings: "toy",
+			Seed: 3, Steps: 5, EvalEvery: 50, SaveEvery: 50, Resume: resume, Console: stopper{-1, nil},
+		})
+		return err
+	}
+	if err := run(false); !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("error %v, want ErrStopped", err)
+	}
+	if log := readLog(t, dir); len(log.Evals) != 0 || log.End.Status != runlog.StatusStopped {
+		t.Errorf("%d evaluations, end %+v", len(log.Evals), log.End)
+	}
+	if err := run(true); err != nil {
+		t.Fatal(err)
+	}
+	if log := readLog(t, dir); len(log.Evals) != 1 || log.End.Status != runlog.StatusFinished || len(log.Steps) != 5 {
+		t.Errorf("%d evaluations, %d steps, end %+v", len(log.Evals), len(log.Steps), log.End)
+	}
+}
+
+func TestBestIsSaved(t *testing.T) {
+	dir := t.TempDir()
+	_, err := train.Run(t.Context(), train.Config{
+		Dir: dir, Problem: toy(-1), Optimizer: optimizers["sgd"](), Backend: enginetest.Backend(t, "go"), Engine: "go", Version: "test", Settings: "toy",
+		Seed: 3, Steps: 40, EvalEvery: 3, SaveEvery: 100, Console: stopper{-1, nil},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := newest(t, dir).Manifest.BestStep
+	if _, err := checkpoint.Open(filepath.Join(dir, train.CheckpointsFolder, fmt.Sprintf("step-%09d", best))); err != nil {
+		t.Errorf("the best is of step %d: %v", best, err)
+	}
+}
+
+func TestLostCheckpointsAreNotLostLogs(t *testing.T) {
+	backend := enginetest.Backend(t, "go")
+	dir := t.TempDir()
+	if _, err := goOn(t, backend, dir, "sgd", false, false, 12); !errors.Is(err, train.ErrStopped) {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, train.CheckpointsFolder), filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := goOn(t, backend, dir, "sgd", true, false, -1); err == nil || !strings.Contains(err.Error(), "no checkpoints: put them back") {
+		t.Errorf("error %v", err)
+	}
+	if log := readLog(t, dir); len(log.Steps) != 12 {
+		t.Errorf("the log has %d steps left of 12", len(log.Steps))
 	}
 }
 

@@ -130,8 +130,7 @@ func (r *run) restore() error {
 	}
 	saved, err := checkpoint.Load(filepath.Join(r.Dir, CheckpointsFolder))
 	if errors.Is(err, checkpoint.ErrNone) {
-		r.Console.Message("no checkpoint yet: starting from the first step")
-		return nil
+		return r.restart()
 	}
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
@@ -149,6 +148,20 @@ func (r *run) restore() error {
 	if err := saved.Restore(r.store); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
+	return nil
+}
+
+// restart begins anew a run that was killed before its first checkpoint. Where
+// there must have been one, they were lost, and the log is not thrown away.
+func (r *run) restart() error {
+	log, err := runlog.Read(filepath.Join(r.Dir, LogFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("train: %w", err)
+	}
+	if err == nil && len(log.Steps) > 0 && log.Steps[len(log.Steps)-1].Step > r.SaveEvery {
+		return fmt.Errorf("train: %s has a log of %d steps but no checkpoints: put them back into %s, or choose another folder", r.Dir, len(log.Steps), CheckpointsFolder)
+	}
+	r.Console.Message("no checkpoint yet: starting from the first step")
 	return nil
 }
 
