@@ -382,7 +382,7 @@ func TestMedian(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := out.Exec(test.in)
+			got, err := out.Call(test.in)
 			if err != nil {
 				t.Fatal(err)
 			}

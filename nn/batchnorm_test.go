@@ -73,7 +73,7 @@ func TestBatchNormRunningAverages(t *testing.T) {
 		for range 3 {
 			x := randomArray(r, 4, 2, 3, 3)
 			want, batchMean, batchVariance := plainBatchNorm(x, ones, zeros)
-			mustMatch(t, "training", arrayOf(train.MustExec(x.tensor())[0]), want, 1e-12)
+			mustMatch(t, "training", arrayOf(train.MustCall(x.tensor())[0]), want, 1e-12)
 			for c := range 3 {
 				mean[c] = 0.9*mean[c] + 0.1*batchMean[c]
 				variance[c] = 0.9*variance[c] + 0.1*batchVariance[c]*24/23
@@ -84,7 +84,7 @@ func TestBatchNormRunningAverages(t *testing.T) {
 				for i, v := range probe.flat {
 					want.flat[i] = (v - mean[i%3]) / math.Sqrt(variance[i%3]+1e-5)
 				}
-				mustMatch(t, "evaluation", arrayOf(exec.MustExec(probe.tensor())[0]), want, 1e-12)
+				mustMatch(t, "evaluation", arrayOf(exec.MustCall(probe.tensor())[0]), want, 1e-12)
 			}
 			mustMatch(t, "mean", arrayOf(store.GetVariable("/norm/mean").MustValue()), array{[]int{3}, mean}, 1e-12)
 			mustMatch(t, "variance", arrayOf(store.GetVariable("/norm/variance").MustValue()), array{[]int{3}, variance}, 1e-12)

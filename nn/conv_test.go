@@ -182,7 +182,7 @@ func TestConvLayer(t *testing.T) {
 					kernel: [2]int{3, 2}, stride: [2]int{2, 2}, padding: [2][2]int{{1, 0}, {0, 1}}, in: [2]int{6, 5}, out: [2]int{3, 3}}),
 				Reshape(store.GetVariable("/conv/biases").NodeValue(x.Graph()), 1, 1, 1, 4))}
 		})
-		got := exec.MustExec(randomArray(rand.New(rand.NewPCG(5, 6)), 2, 6, 5, 3).tensor())
+		got := exec.MustCall(randomArray(rand.New(rand.NewPCG(5, 6)), 2, 6, 5, 3).tensor())
 		mustMatch(t, "convolution with bias", arrayOf(got[0]), arrayOf(got[1]), 0)
 		if s := store.GetVariable("/conv/weights").Shape(); !s.Equal(shapes.Make(dtypes.Float64, 3, 2, 3, 4)) {
 			t.Errorf("weights are %s", s)

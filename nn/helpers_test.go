@@ -59,7 +59,7 @@ func call(t testing.TB, exec *Exec, inputs ...array) []array {
 	for i, input := range inputs {
 		args[i] = input.tensor()
 	}
-	results, err := exec.Exec(args...)
+	results, err := exec.Call(args...)
 	if err != nil {
 		t.Fatal(err)
 	}

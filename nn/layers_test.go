@@ -31,7 +31,7 @@ func TestLinear(t *testing.T) {
 		store.RootScope().VariableWithValue("weights", [][]float64{{1, 2, 3}, {4, 5, 6}})
 		store.RootScope().VariableWithValue("biases", []float64{10, 20, 30})
 		exec := model.MustNewExec(backend, store, func(scope *model.Scope, x *Node) *Node { return Linear(scope, x, 3) })
-		got := exec.MustExec(tensors.FromValue([][]float64{{1, 1}, {0, -1}}))[0]
+		got := exec.MustCall(tensors.FromValue([][]float64{{1, 1}, {0, -1}}))[0]
 		mustMatch(t, "linear", arrayOf(got), array{[]int{2, 3}, []float64{15, 27, 39, 6, 15, 24}}, 1e-15)
 	})
 }
@@ -104,7 +104,7 @@ func TestInitializers(t *testing.T) {
 				return scope.WithInitializer(initializer(scope)).
 					VariableWithShape("w", shapes.Make(dtypes.Float32, 3, 3, 40, 50)).NodeValue(g)
 			})
-			return tensors.MustCopyFlatData[float32](exec.MustExec()[0])
+			return tensors.MustCopyFlatData[float32](exec.MustCall()[0])
 		}
 		uniform := func(scope *model.Scope) model.VariableInitializer { return FanInUniform(scope, 100) }
 		checkSpread(t, draw(1, uniform), 0.1/math.Sqrt(3), 0.1)

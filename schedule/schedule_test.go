@@ -146,7 +146,7 @@ func sameInGraph(t *testing.T, s schedule.Schedule, steps []int64) {
 	}
 	defer exec.Finalize()
 	for _, step := range steps {
-		out, err := exec.Exec(step)
+		out, err := exec.Call(step)
 		if err != nil {
 			t.Fatal(err)
 		}

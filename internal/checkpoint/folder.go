@@ -73,9 +73,9 @@ func stagingPath(dir, kind string) string {
 	return filepath.Join(dir, ".staging-"+kind+"-"+strconv.FormatUint(rand.Uint64(), 36))
 }
 
-// prune deletes the checkpoints in dir that are whole by their manifest, but for
-// the one just saved, the newest other one and the best one. What is damaged or
-// holds anything that Save has not put there stays.
+// prune deletes the checkpoints in dir that are whole, but for the one just
+// saved, the newest other one and the best one. What is damaged or holds
+// anything that Save has not put there stays, and takes no other's place.
 func prune(dir, justSaved string, best int64) error {
 	all, err := list(dir)
 	if err != nil {
@@ -84,8 +84,7 @@ func prune(dir, justSaved string, best int64) error {
 	others, haveBest := 0, false
 	for _, s := range all {
 		path := filepath.Join(dir, s.name)
-		m, err := readManifest(path)
-		if err != nil || m.Step != s.step || !isOurs(path) {
+		if !isOurs(path) || !isWhole(path, s.step) {
 			continue
 		}
 		keep := s.name == justSaved
@@ -103,6 +102,7 @@ func prune(dir, justSaved string, best int64) error {
 		if err := os.Rename(path, old); err != nil {
 			return err
 		}
+		verdicts.Delete(path)
 		reached("deleting")
 		if err := removeOurs(old); err != nil {
 			return err

@@ -70,6 +70,35 @@ func TestPruningSparesWhatIsNotOurs(t *testing.T) {
 	}
 }
 
+// TestDamagedTakeNoPlaceAndStay flips bits in the values of saved checkpoints,
+// which their manifests do not tell.
+func TestDamagedTakeNoPlaceAndStay(t *testing.T) {
+	dir := t.TempDir()
+	save(t, dir, 1, 1)
+	damaged := save(t, dir, 2, 2)
+	path := filepath.Join(damaged, VariablesFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[len(whole)-1] ^= 1
+	if err := os.WriteFile(path, whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := load(t, dir); filepath.Base(c.Path) != "step-000000001" || len(c.Skipped) != 1 {
+		t.Fatalf("loaded %s, skipped %v", c.Path, c.Skipped)
+	}
+	save(t, dir, 3, 3)
+	if got := names(t, dir); got != "step-000000001 step-000000002 step-000000003" {
+		t.Errorf("kept %s, want the good one, the damaged one and the new one", got)
+	}
+	save(t, dir, 4, 4)
+	save(t, dir, 5, 5)
+	if got := names(t, dir); got != "step-000000002 step-000000004 step-000000005" {
+		t.Errorf("kept %s, want the damaged one and the last two", got)
+	}
+}
+
 func TestSameStepAgain(t *testing.T) {
 	dir := t.TempDir()
 	first := save(t, dir, 5, 1)

@@ -56,7 +56,7 @@ func Load(dir string) (*Checkpoint, error) {
 	for i, err := range skipped {
 		reasons[i] = strings.TrimPrefix(err.Error(), "checkpoint: ")
 	}
-	return nil, fmt.Errorf("checkpoint: %w in %s: %s", ErrDamaged, dir, strings.Join(reasons, "; "))
+	return nil, fmt.Errorf("checkpoint: %w in %s (%s): put back a copy, or start again in another folder", ErrDamaged, dir, strings.Join(reasons, "; "))
 }
 
 // Open checks the checkpoint folder at path, every byte of it. The error names
@@ -74,14 +74,8 @@ func Open(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	note(path, true)
 	return c, nil
-}
-
-// Verify checks the checkpoint folder at path, every byte of it. The error names
-// the file that is damaged.
-func Verify(path string) error {
-	_, err := Open(path)
-	return err
 }
 
 // stream reads the variables' file from front to back and calls each with every

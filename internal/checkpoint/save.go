@@ -68,6 +68,7 @@ func Save(dir string, store *model.Store, meta Meta) (path string, err error) {
 		removeOurs(staging)
 		return fail(err)
 	}
+	note(path, true)
 	reached("pruning")
 	if err := cmp.Or(prune(dir, filepath.Base(path), meta.BestStep), stale); err != nil {
 		return path, fmt.Errorf("checkpoint: step %d is saved, but %w: %w", meta.Step, ErrNotPruned, err)

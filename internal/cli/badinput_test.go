@@ -1,10 +1,16 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/train"
 )
 
 func TestBadInputGivesOneSentence(t *testing.T) {
@@ -56,6 +62,8 @@ func TestBadInputGivesOneSentence(t *testing.T) {
 		{"contender with a seed", []string{"compare", "sgd:seed=3", "--dir=DIR"}, exitUsage, "seed"},
 		{"contender twice", []string{"compare", "sgd", "sgd", "--dir=DIR"}, exitUsage, "once"},
 		{"seed twice", []string{"compare", "sgd", "--seeds=1,1", "--dir=DIR"}, exitUsage, "twice"},
+		{"one seed for all", []string{"compare", "sgd", "--seed=3", "--dir=DIR"}, exitUsage, "--seeds"},
+		{"one optimizer for all", []string{"compare", "--optimizer=sgd", "--dir=DIR"}, exitUsage, "contenders"},
 		{"not finite for all", []string{"compare", "sgd", "--weight-decay=Inf", "--dir=DIR"}, exitUsage, "weight-decay"},
 		{"no runs", []string{"report", t.TempDir()}, exitFailed, "no run"},
 		{"no folder", []string{"report", "DIR/none"}, exitFailed, "none"},
@@ -81,6 +89,35 @@ func TestBadInputGivesOneSentence(t *testing.T) {
 				t.Errorf("%s was made (%v)", dir, err)
 			}
 		})
+	}
+}
+
+func TestFullOutputIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--help"}, {"data", "list", "--json"}} {
+		var stderr bytes.Buffer
+		code := Main(t.Context(), args, strings.NewReader(""), full{}, &stderr)
+		if code != exitFailed || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), syscall.ENOSPC.Error()) {
+			t.Errorf("%v: exit code %d, standard error %q", args, code, stderr.String())
+		}
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestSentenceLeavesOutInnerWords(t *testing.T) {
+	full := fmt.Errorf("train: checkpoint: step 3 not saved: %w", syscall.ENOSPC)
+	for want, err := range map[string]error{
+		"cannot write x: no":      errors.New("report: atomicfile: cannot write x: no\nand more"),
+		"settings: epochs is 0":   errors.New("settings: epochs is 0"),
+		"one; two":                errors.Join(errors.New("job: one"), errors.New("lockfile: two")),
+		"stopped; to go on: this": advised(fmt.Errorf("train: %w; resume to go on", train.ErrStopped), "this"),
+		"step 3 not saved: " + syscall.ENOSPC.Error() + "; what was saved before is intact: free space, then this": advised(full, "this"),
+	} {
+		if got := sentence(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

@@ -53,7 +53,8 @@ var groups = []kong.Group{
 // Main runs the command line args (without the program's name) and returns the
 // exit code. Cancelling ctx stops a training run after saving.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	s := &session{ctx: ctx, args: args, stdout: stdout, stderr: stderr, json: slices.Contains(args, "--json")}
+	out := &output{w: stdout}
+	s := &session{ctx: ctx, args: args, stdout: out, stderr: stderr, json: slices.Contains(args, "--json")}
 	defer func() {
 		if reason := recover(); reason != nil {
 			code = s.panicked(reason)
@@ -69,22 +70,36 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return s.fail(err)
 	}
 	parsed, err := parser.Parse(args)
-	if helped {
-		return exitDone
+	switch {
+	case helped:
+		err = nil
+	case err != nil:
+		err = misparsed(err)
+	default:
+		s.json, s.offline = p.JSON, p.Offline
+		err = parsed.Run(s)
 	}
-	if err != nil {
-		return s.fail(misparsed(err))
+	if out.err != nil && (err == nil || errors.Is(err, out.err)) {
+		err = fmt.Errorf("the standard output could not be written: %w: free space, or send it elsewhere", out.err)
 	}
-	s.json, s.offline = p.JSON, p.Offline
-	return s.fail(parsed.Run(s))
+	return s.fail(err)
 }
 
 // newParser makes the parser of command lines into p. It calls exit once it has
 // shown the help.
 func newParser(p *program, s *session, exit func(int)) (*kong.Kong, error) {
-	return kong.New(p, kong.Name("kafisto"), kong.Description(description), kong.ExplicitGroups(groups),
+	parser, err := kong.New(p, kong.Name("kafisto"), kong.Description(description), kong.ExplicitGroups(groups),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(exit), job.Vars(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}))
+	if err != nil {
+		return nil, err
+	}
+	for _, command := range parser.Model.Children {
+		for _, flag := range command.Flags {
+			flag.Hidden = flag.Hidden || command.Name == "compare" && slices.Contains(contenders, flag.Name)
+		}
+	}
+	return parser, nil
 }
 
 // misparsed adds to a mistake in the command line where the help is. A file

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/runlog"
@@ -21,10 +23,31 @@ type compareCommand struct {
 
 	Dir   string       `type:"path" placeholder:"DIR" help:"Folder of the runs and the report. Default: runs/compare-DATASET-MODEL."`
 	Seeds []int64      `default:"1" help:"Seeds, as 1,2,3."`
-	File  settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags go before it; optimizer and seed in it are passed over."`
+	File  settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags win; optimizer and seed in it are passed over."`
 	Quiet bool         `help:"Show no progress."`
 
 	Job job.Settings `embed:""`
+}
+
+// contenders are the settings that are not for all runs of a comparison.
+var contenders = []string{"optimizer", "seed"}
+
+// Help shows examples.
+func (compareCommand) Help() string {
+	return `Example: kafisto compare kafisto sgd:learning-rate=0.05 adam --seeds 1,2,3 --epochs 5
+
+The same command goes on with a comparison that was stopped, and with more --epochs makes it longer.`
+}
+
+// BeforeResolve is called by kong once the command line is read.
+func (c *compareCommand) BeforeResolve(context *kong.Context) error {
+	if given(context, "optimizer") != nil {
+		return errors.New("--optimizer is not for compare: name the contenders, as in kafisto compare kafisto sgd")
+	}
+	if given(context, "seed") != nil {
+		return errors.New("--seed is not for compare: use --seeds")
+	}
+	return nil
 }
 
 // cell is one run of a comparison.
@@ -34,6 +57,7 @@ type cell struct {
 	settings  job.Settings
 	started   bool // the folder holds the run
 	done      bool // it needs no more steps
+	diverged  bool // it is done for that
 }
 
 // Run trains what is left of the comparison, and reports on all of it.
@@ -50,10 +74,7 @@ func (c *compareCommand) Run(s *session) error {
 		}
 	}
 	if err := c.train(s, cells); err != nil {
-		if errors.Is(err, train.ErrStopped) {
-			s.message("to go on, give the same command again")
-		}
-		return err
+		return advised(err, "give the same command again")
 	}
 	runs, err := readRuns(s, dirs)
 	if err != nil {
@@ -111,7 +132,7 @@ func contenderSettings(shared job.Settings, text string) (job.Settings, error) {
 		switch {
 		case !ok || name == "":
 			return shared, fmt.Errorf("%q is not SETTING=VALUE: write OPTIMIZER:SETTING=VALUE,SETTING=VALUE", part)
-		case name == "optimizer" || name == "seed":
+		case slices.Contains(contenders, name):
 			return shared, fmt.Errorf("%s is not for a contender to set: the text begins with the optimizer, and --seeds has the seeds", name)
 		case values[name] != "":
 			return shared, fmt.Errorf("%s is set twice: set it once", name)
@@ -153,13 +174,16 @@ func (c *cell) look() error {
 	if err != nil {
 		return err
 	}
-	had, want := record.Settings, c.settings
-	if had.Steps > 0 == (want.Steps > 0) && (had.Steps > want.Steps || want.Steps == 0 && had.Epochs > want.Epochs) {
-		return fmt.Errorf("the run in %s is longer (%d epochs, %d steps) than asked for: choose another folder", c.dir, had.Epochs, had.Steps)
+	want, err := c.settings.Length()
+	if err != nil {
+		return err
 	}
-	if end := record.Log.End; end != nil {
-		same := had.Steps == want.Steps && (want.Steps > 0 || had.Epochs == want.Epochs)
-		c.done = end.Status == runlog.StatusDiverged || same && end.Status == runlog.StatusFinished
+	if steps := record.Log.Steps; len(steps) > 0 && steps[len(steps)-1].Step > want {
+		return fmt.Errorf("the run in %s is longer than asked for, %s instead of %d: choose another folder", c.dir, count(steps[len(steps)-1].Step, "step"), want)
+	}
+	if end := record.Log.End; end != nil { // the settings may be of more steps, before any was done
+		c.diverged = end.Status == runlog.StatusDiverged
+		c.done = c.diverged || end.Status == runlog.StatusFinished && end.Step == want
 	}
 	return nil
 }
@@ -170,6 +194,10 @@ func (c *compareCommand) train(s *session, cells []cell) error {
 	var opened *engine.Engine
 	for i, cell := range cells {
 		label := fmt.Sprintf("%s seed %d", cell.contender, cell.settings.Seed)
+		if cell.diverged {
+			s.message(fmt.Sprintf("%s: diverged already, in %s; to train it again choose another folder or delete this one", label, short(cell.dir)))
+			continue
+		}
 		if cell.done {
 			s.message(fmt.Sprintf("%s: done already, in %s", label, short(cell.dir)))
 			continue

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
@@ -80,6 +81,42 @@ func TestCompareGoesOnAndRunsNothingTwice(t *testing.T) {
 	noLeftovers(t, dir)
 }
 
+func TestCompareTrainsWhatAnExtensionHasOnlyPlanned(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "compared")
+	args := with([]string{"compare", "sgd", "--dir", dir}, tiny...)
+	succeed(t, args...)
+	run := filepath.Join(dir, "sgd-seed1")
+	path := filepath.Join(run, job.SettingsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer := strings.Replace(string(text), `"steps": 3`, `"steps": 5`, 1)
+	if err := os.WriteFile(path, []byte(longer), 0o644); err != nil || longer == string(text) {
+		t.Fatal(err) // as an extension that was killed before its first step
+	}
+	r := succeed(t, with(args, "--steps=5")...)
+	if got := record(t, run).Log; len(got.Steps) != 5 || got.End.Step != 5 || strings.Contains(r.stderr, "done already") {
+		t.Errorf("%d steps, end %+v, standard error %q", len(got.Steps), got.End, r.stderr)
+	}
+	if r := succeed(t, with(args, "--steps=5")...); !strings.Contains(r.stderr, "done already") {
+		t.Errorf("standard error %q", r.stderr)
+	}
+}
+
+func TestCompareTakesSeedAndOptimizerFromNowhereElse(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "compared")
+	file := write(t, "settings.json", `{"seed": 5, "optimizer": "adam"}`)
+	succeed(t, with([]string{"compare", "sgd", "--dir", dir, "--settings", file}, tiny...)...)
+	if got := record(t, filepath.Join(dir, "sgd-seed1")).Settings; got.Seed != 1 || got.Optimizer != "sgd" {
+		t.Errorf("settings %+v", got)
+	}
+	r := succeed(t, "compare", "--help")
+	if !strings.Contains(r.stdout, "Example: kafisto compare") || strings.Contains(r.stdout, "--seed=") || strings.Contains(r.stdout, "--optimizer=") {
+		t.Errorf("help %q", r.stdout)
+	}
+}
+
 // readLogs is the text of all logs below a folder.
 func readLogs(t *testing.T, dir string) string {
 	t.Helper()
@@ -113,7 +150,7 @@ func TestDivergedContenderIsRecordedAndTheRestGoesOn(t *testing.T) {
 	if got := record(t, filepath.Join(dir, "sgd-seed1")); got.Log.End.Status != runlog.StatusFinished {
 		t.Errorf("the contender after the diverged one: %+v", got.Log.End)
 	}
-	if again := succeed(t, args...); strings.Count(again.stdout, "done already") != 2 {
+	if again := succeed(t, args...); strings.Count(again.stdout, "done already") != 1 || !strings.Contains(again.stdout, "diverged already") {
 		t.Errorf("the second time: %s", again.stdout)
 	}
 }

@@ -100,15 +100,13 @@ type dataCheckCommand struct {
 	DataDir string `type:"path" placeholder:"DIR" help:"Folder with the data set's files. Default: the user's cache folder."`
 }
 
-// Run reads all files of the data set, and says what is wrong or that it is whole.
+// Run reads all files of the data set, and says what is wrong or what was checked.
 func (c *dataCheckCommand) Run(s *session) error {
 	info, err := data.Describe(c.Name)
 	if err != nil {
 		return usage(err)
 	}
-	o := s.options(quietConsole{s})
-	o.Offline = true
-	dir, err := job.FindData(s.ctx, job.Settings{Dataset: c.Name, DataDir: c.DataDir}, o)
+	dir, err := job.DataFolder(job.Settings{Dataset: c.Name, DataDir: c.DataDir})
 	if err != nil {
 		return err
 	}
@@ -125,6 +123,6 @@ func (c *dataCheckCommand) Run(s *session) error {
 	if !info.Embedded {
 		where = "in " + filepath.Clean(dir)
 	}
-	s.line("%s %s is whole: %d training and %d held-out images of %d classes", info.Name, where, info.Train, info.Test, info.Classes)
+	s.line("%s %s: sizes, counts and labels are right: %d training and %d held-out images of %d classes", info.Name, where, info.Train, info.Test, info.Classes)
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func newReport(records []job.Record) report.Report {
 	r.Commit = all(func(r job.Record) string { return r.About.Commit })
 	r.Machine = all(func(r job.Record) string { return r.About.Machine })
 	r.Engine = all(engineText)
-	r.Command = strings.Join(distinct(records, func(r job.Record) string { return r.About.Command }), "\n")
+	r.Command = strings.Join(commands(records), "\n")
 	r.Title = title(groups, distinct(records, datasetTitle))
 	return r
 }
@@ -39,8 +40,36 @@ func reportedSettings(r job.Record) map[string]any {
 		return r.Settings.Map()
 	}
 	values := r.Settings.Shared()
-	values["effective"] = r.Optimizer
+	for name, value := range r.Optimizer {
+		if noise, ok := value.(map[string]any); ok && noise["adaptive"] == true {
+			value = adaptive(noise)
+		}
+		if name != "scope" { // of its variables, which decides nothing
+			values[strings.ReplaceAll(name, "_", "-")] = value
+		}
+	}
 	return values
+}
+
+// adaptive is an adaptive noise, whose value is where its moving average starts.
+func adaptive(noise map[string]any) map[string]any {
+	shown := maps.Clone(noise)
+	delete(shown, "value")
+	shown["start"] = noise["value"]
+	return shown
+}
+
+// commands started the runs and went on with them, each once.
+func commands(records []job.Record) []string {
+	var all []string
+	for _, r := range records {
+		for _, command := range append([]string{r.About.Command}, r.About.Resumed...) {
+			if command != "" && !slices.Contains(all, command) {
+				all = append(all, command)
+			}
+		}
+	}
+	return all
 }
 
 // groupNames names each record's group: as its run was called, and with the
@@ -118,9 +147,9 @@ func datasetTitle(r job.Record) string {
 
 func taskText(r job.Record) string {
 	s := r.Settings
-	length := fmt.Sprintf("%d epochs", s.Epochs)
+	length := count(s.Epochs, "epoch")
 	if s.Steps > 0 {
-		length = fmt.Sprintf("%d steps", s.Steps)
+		length = count(s.Steps, "step")
 	}
 	return fmt.Sprintf("%s, network %s, batch size %d, %s", datasetTitle(r), s.Model, s.BatchSize, length)
 }
@@ -142,9 +171,19 @@ func scaledText(r job.Record) string {
 	return fmt.Sprintf("scaled down: %d training images, %d held-out images", trained, heldOut)
 }
 
+// engineText names the engines on which a run was, in order.
 func engineText(r job.Record) string {
-	if len(r.Log.Starts) == 0 {
-		return ""
+	var engines []string
+	for _, start := range r.Log.Starts {
+		engines = append(engines, start.Engine)
 	}
-	return r.Log.Starts[len(r.Log.Starts)-1].Engine
+	return strings.Join(slices.Compact(engines), ", then ")
+}
+
+// count is a number of things, as in "1 step" and "2 steps".
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

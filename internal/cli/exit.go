@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/kafisto/kafisto/internal/train"
 )
@@ -61,7 +63,7 @@ func (s *session) fail(err error) int {
 	if err == nil {
 		return code
 	}
-	text := strings.TrimPrefix(sentence(err), "kafisto: ") // the optimizer has the program's name
+	text := sentence(err)
 	if s.json {
 		s.object(failure{"error", code, text})
 	}
@@ -79,19 +81,46 @@ type failure struct {
 	Message  string `json:"message"`
 }
 
+// inner are the words before the errors of packages that a user does not know,
+// and of the optimizer, which has the program's name.
+var inner = []string{"atomicfile", "checkpoint", "job", "kafisto", "lockfile", "report", "runlog", "task", "train"}
+
 // sentence is an error's text on one line: of each of several joined errors
-// the first line, without what engines add below it.
+// the first line, without what engines add below it and packages before it.
 func sentence(err error) string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || err.Error() != errors.Join(joined.Unwrap()...).Error() {
 		first, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-		return first
+		parts := slices.DeleteFunc(strings.Split(first, ": "), func(part string) bool { return slices.Contains(inner, part) })
+		return strings.Join(parts, ": ")
 	}
 	var parts []string
 	for _, part := range joined.Unwrap() {
 		parts = append(parts, sentence(part))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// advisedError is a run's error with what to do about it.
+type advisedError struct {
+	error
+	text string
+}
+
+func (e advisedError) Error() string { return e.text }
+func (e advisedError) Unwrap() error { return e.error }
+
+// advised adds to the error of a run that was stopped, or that found the disk
+// full, how to go on.
+func advised(err error, how string) error {
+	switch {
+	case errors.Is(err, train.ErrStopped):
+		text, _ := strings.CutSuffix(sentence(err), "; resume to go on") // said better here
+		return advisedError{err, text + "; to go on: " + how}
+	case errors.Is(err, syscall.ENOSPC):
+		return advisedError{err, sentence(err) + "; what was saved before is intact: free space, then " + how}
+	}
+	return err
 }
 
 // panicked tells the user of a panic, which is always a bug of ours or of a

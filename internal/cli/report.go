@@ -23,7 +23,7 @@ const (
 // reportCommand makes a report of runs that are there.
 type reportCommand struct {
 	Dirs []string `arg:"" name:"dir" type:"path" help:"Run folders, or folders of run folders."`
-	Out  string   `type:"path" placeholder:"PATH" help:"Folder for report.html, report.json and figures; or an HTML file, for the page alone. Default: the folder, if there is one."`
+	Out  string   `type:"path" placeholder:"PATH" help:"Folder for report.html, report.json and figures; or an HTML file, for the page alone. Default: the folder, if one is given."`
 }
 
 // Run prints the table and writes the report.
@@ -79,7 +79,7 @@ func (s *session) showReport(r report.Report) error {
 // writeReport writes page, JSON and figures into the folder.
 func (s *session) writeReport(dir string, r report.Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("cannot make the folder of the report: %w", err)
+		return fmt.Errorf("cannot make the folder of the report: %w: choose another one", err)
 	}
 	if _, err := report.WriteFigures(filepath.Join(dir, figuresFolder), r); err != nil {
 		return err

@@ -107,6 +107,40 @@ func TestReportRefusesSeveralDataSets(t *testing.T) {
 	}
 }
 
+func TestReportRefusesOtherHeldOutImages(t *testing.T) {
+	dir := t.TempDir()
+	makeRun(t, filepath.Join(dir, "a"), "cifar10", 2)
+	makeRun(t, filepath.Join(dir, "b"), "cifar10", 2)
+	path := filepath.Join(dir, "b", job.SettingsFile)
+	if err := os.WriteFile(path, []byte(`{"dataset": "cifar10", "eval-examples": 500}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, "report", dir); r.code != exitFailed || !strings.Contains(r.stderr, "eval-examples is 0 and 500") {
+		t.Errorf("exit code %d, %q", r.code, r.stderr)
+	}
+}
+
+func TestReportedSettingsArePlain(t *testing.T) {
+	noise := map[string]any{"adaptive": true, "value": 1.0, "smoothing": 0.9}
+	got := reportedSettings(job.Record{Settings: job.Defaults(), Optimizer: map[string]any{"measurement_noise": noise, "weight_decay": 0.1}})
+	shown, _ := got["measurement-noise"].(map[string]any)
+	if got["weight-decay"] != 0.1 || shown["start"] != 1.0 || shown["value"] != nil || noise["value"] != 1.0 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestDataCheckMakesNoFolder(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
+	if r := run(t, "data", "check", "cifar10"); r.code != exitFailed || !strings.Contains(r.stderr, "fetch the data set") {
+		t.Errorf("exit code %d, %q", r.code, r.stderr)
+	}
+	if entries, err := os.ReadDir(home); err != nil || len(entries) != 0 {
+		t.Errorf("made %v (%v)", entries, err)
+	}
+}
+
 func TestShortCommands(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -22,7 +22,7 @@ func runFolders(dirs []string) ([]string, error) {
 		}
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, fmt.Errorf("cannot look for runs: %w", err)
+			return nil, fmt.Errorf("cannot look for runs: %w: name folders that train or compare has made", err)
 		}
 		before := len(found)
 		for _, entry := range entries {
@@ -74,11 +74,15 @@ func startTime(r job.Record) string {
 	return r.Log.Starts[0].Time
 }
 
-// oneTask refuses runs whose figures cannot stand side by side.
+// oneTask refuses runs whose figures cannot stand side by side: those of other
+// held-out images. Other differences are in the report's settings.
 func oneTask(records []job.Record) error {
 	for _, r := range records {
 		if a, b := records[0].Settings.Dataset, r.Settings.Dataset; a != b {
 			return fmt.Errorf("the runs are of different data sets, %s and %s: report on one at a time", a, b)
+		}
+		if a, b := records[0].Settings.EvalExamples, r.Settings.EvalExamples; a != b {
+			return fmt.Errorf("the runs were evaluated on different images (eval-examples is %d and %d, where 0 means all): report on those of the same", a, b)
 		}
 	}
 	return nil

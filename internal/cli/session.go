@@ -23,6 +23,21 @@ type session struct {
 	json, offline  bool
 }
 
+// output notes the first error of writing the results.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // line prints a line of a result, as text.
 func (s *session) line(format string, values ...any) {
 	fmt.Fprintf(s.stdout, format+"\n", values...)
@@ -55,7 +70,7 @@ func (s *session) message(text string) {
 
 // options are those of a job that do not depend on the run.
 func (s *session) options(console train.Console) job.Options {
-	o := job.Options{Offline: s.offline, Console: console, Download: s.downloads()}
+	o := job.Options{Offline: s.offline, Console: signalled{console}, Download: s.downloads()}
 	if !s.json {
 		o.Progress = s.stderr
 	}

@@ -91,9 +91,6 @@ func TestFlagsGoBeforeFileAndFileBeforeDefaults(t *testing.T) {
 func canonical(values map[string]any) map[string]string {
 	out := map[string]string{}
 	for name, value := range values {
-		if number, ok := value.(int); ok {
-			value = float64(number)
-		}
 		text, _ := json.Marshal(value)
 		out[name] = string(text)
 	}

@@ -6,8 +6,27 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+
+	"github.com/kafisto/kafisto/internal/train"
 )
+
+// training tells whether a run does its steps, after one of which it can stop.
+var training atomic.Bool
+
+// signalled is a console that notes when a run does its steps.
+type signalled struct{ train.Console }
+
+func (c signalled) Begin(done, total int64) {
+	training.Store(true)
+	c.Console.Begin(done, total)
+}
+
+func (c signalled) End() {
+	training.Store(false)
+	c.Console.End()
+}
 
 // Signals returns a context that SIGINT and SIGTERM cancel, so that a training
 // run saves and ends. A second signal ends the program at once with exit code
@@ -21,7 +40,11 @@ func Signals(parent context.Context, stderr io.Writer) (ctx context.Context, sto
 			return
 		}
 		cancel()
-		fmt.Fprintln(stderr, "kafisto: stopping after this step; a second signal stops at once, without saving")
+		if training.Load() {
+			fmt.Fprintln(stderr, "kafisto: stopping after this step; a second signal stops at once, without saving")
+		} else {
+			fmt.Fprintln(stderr, "kafisto: a second signal stops at once")
+		}
 		if _, ok := <-signals; ok {
 			os.Exit(exitAtOnce)
 		}

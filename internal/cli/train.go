@@ -13,11 +13,18 @@ import (
 // trainCommand trains once.
 type trainCommand struct {
 	Dir    string       `type:"path" placeholder:"DIR" help:"Run folder. Default: runs/DATASET-MODEL-OPTIMIZER-seedN."`
-	File   settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags go before it."`
-	Resume resumeFlag   `xor:"settings" help:"Go on with the run in --dir, under its settings; --epochs or --steps may be longer."`
+	File   settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags win."`
+	Resume resumeFlag   `help:"Go on with the run in --dir, under its settings; --epochs or --steps may be longer."`
 	Quiet  bool         `help:"Show no progress."`
 
 	Job job.Settings `embed:""`
+}
+
+// Help shows examples.
+func (trainCommand) Help() string {
+	return `Example: kafisto train --optimizer kafisto --epochs 5 --dir runs/first
+
+Stopped by Ctrl-C it goes on with: kafisto train --dir runs/first --resume`
 }
 
 // result is how a training run ended, as JSON.
@@ -44,13 +51,15 @@ func (c *trainCommand) Run(s *session) error {
 	o.Dir, o.Resume = c.Dir, bool(c.Resume)
 	o.About.Group = c.Job.Optimizer
 	r, err := job.Run(s.ctx, c.Job, o)
+	again := commandLine([]string{"train", "--dir", short(c.Dir), "--resume"})
 	status := runlog.StatusFinished
 	switch {
 	case errors.Is(err, train.ErrStopped):
-		s.message(fmt.Sprintf("to go on: %s", commandLine([]string{"train", "--dir", short(c.Dir), "--resume"})))
-		return err
+		return advised(err, again)
 	case errors.Is(err, train.ErrDiverged):
 		status = runlog.StatusDiverged
+	case err != nil && isRun(c.Dir):
+		return advised(err, again)
 	case err != nil:
 		return err
 	}
@@ -68,7 +77,7 @@ func (s *session) showResult(r result) {
 		s.object(r)
 		return
 	}
-	s.line("%s: %s after %d steps", r.Run, r.Status, r.Steps)
+	s.line("%s: %s after %s", r.Run, r.Status, count(r.Steps, "step"))
 	if r.Last != nil {
 		s.line("%s top-1 error %.2f %%, loss %.4g; best top-1 error %.2f %% at step %d",
 			r.Last.Split, r.Last.Top1Error, r.Last.Loss, r.Best.Top1Error, r.Best.Step)

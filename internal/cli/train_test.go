@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/runlog"
+	"github.com/kafisto/kafisto/internal/train"
 )
 
 func TestTrainLeavesRunAndReport(t *testing.T) {
@@ -97,12 +99,59 @@ func TestStoppedRunIsSavedAndGoesOnAsIfNeverStopped(t *testing.T) {
 	}
 
 	shorter := run(t, "train", "--dir", stopped, "--resume", "--steps=5")
-	if shorter.code != exitFailed || !strings.Contains(shorter.stderr, "6 steps") || record(t, stopped).Settings.Steps != 6 {
+	if shorter.code != exitFailed || !strings.Contains(shorter.stderr, "step 6") || record(t, stopped).Settings.Steps != 6 {
 		t.Errorf("made shorter: exit code %d, %q", shorter.code, shorter.stderr)
 	}
 	succeed(t, "train", "--dir", stopped, "--resume", "--quiet", "--steps=7")
 	if longer := record(t, stopped); len(longer.Log.Steps) != 7 || longer.Settings.Steps != 7 {
 		t.Errorf("made longer: %d steps in the log, %d in the settings", len(longer.Log.Steps), longer.Settings.Steps)
+	}
+}
+
+func TestFailedStartLeavesNoRun(t *testing.T) {
+	for _, info := range engine.Status(t.Context()) {
+		if info.Choice == engine.XLACUDA && info.Available {
+			t.Skip("there is a GPU")
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	args := with([]string{"train", "--quiet", "--offline", "--dir", dir}, tiny...)
+	if r := run(t, with(args, "--engine=xla:cuda")...); r.code != exitFailed {
+		t.Errorf("exit code %d, standard error %q", r.code, r.stderr)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the run folder was made: %v", err)
+	}
+	succeed(t, args...)
+}
+
+func TestResumeTellsOfAnotherEngineAndOfItsCommand(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	succeed(t, with([]string{"train", "--quiet", "--dir", dir}, tiny...)...)
+	path := filepath.Join(dir, train.LogFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), `"engine":"go"`, `"engine":"xla:cpu"`, 1)
+	if err := os.WriteFile(path, []byte(other), 0o644); err != nil || other == string(text) {
+		t.Fatal(err)
+	}
+	r := succeed(t, "train", "--resume", "--quiet", "--dir", dir, "--steps=4")
+	if strings.Count(r.stderr, "resuming on go what ran on xla:cpu") != 1 {
+		t.Errorf("standard error %q", r.stderr)
+	}
+	r = succeed(t, "train", "--resume", "--quiet", "--dir", dir, "--steps=5")
+	if strings.Contains(r.stderr, "resuming on") {
+		t.Errorf("standard error %q", r.stderr)
+	}
+	got := record(t, dir)
+	if a := got.About; !strings.Contains(a.Command, "--batch-size") || len(a.Resumed) != 2 || !strings.Contains(a.Resumed[1], "--steps=5") {
+		t.Errorf("about %+v", a)
+	}
+	report := newReport([]job.Record{got})
+	if report.Engine != "xla:cpu, then go" || strings.Count(report.Command, "\n") != 2 {
+		t.Errorf("engine %q, commands %q", report.Engine, report.Command)
 	}
 }
 

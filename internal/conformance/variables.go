@@ -39,7 +39,7 @@ func countsTiedOnce(t *testing.T, s suite) {
 			x := inputs[0]
 			variables := goldengraph.Variables(scope, tr, x.DType())
 			w, b := variables[0].NodeValue(x.Graph()), variables[1].NodeValue(x.Graph())
-			return []*graph.Node{graph.Add(logits(x, w), graph.ExpandDims(b, 0))}
+			return []*graph.Node{graph.Add(logits(x, w), graph.InsertAxes(b, 0))}
 		}
 	}
 	tied := form(func(x, w *graph.Node) *graph.Node {

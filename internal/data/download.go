@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kafisto/kafisto/internal/atomicfile"
 )
 
 const defaultStall = 30 * time.Second
@@ -65,7 +67,7 @@ func (s source) publish(path string) error {
 	if err := os.Rename(part, path); err != nil {
 		return fmt.Errorf("data: cannot name the download: %w", err)
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("data: cannot save the download: %w", err)
 	}
 	return nil

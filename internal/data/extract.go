@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/kafisto/kafisto/internal/atomicfile"
 )
 
 // maxEntries is how many entries an archive may have.
@@ -31,7 +33,7 @@ func extractFile(ctx context.Context, archive, dir, folder string, members []mem
 	if err := extract(ctx, file, archive, root, folder, members, maxBytes); err != nil {
 		return err
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := atomicfile.SyncDir(dir); err != nil {
 		return fmt.Errorf("data: cannot save what was unpacked: %w", err)
 	}
 	return nil

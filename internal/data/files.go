@@ -3,7 +3,6 @@ package data
 import (
 	"fmt"
 	"os"
-	"runtime"
 )
 
 // openRegular opens a regular file for reading and returns its size in bytes.
@@ -20,20 +19,6 @@ func openRegular(path string) (*os.File, int64, error) {
 		return nil, 0, fmt.Errorf("data: cannot open the file: %w", err)
 	}
 	return file, info.Size(), nil
-}
-
-// syncFolder makes a rename inside a folder last. Windows cannot sync folders
-// and does not need it.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
 
 // syncAndClose makes a written file last.

@@ -34,16 +34,6 @@ func Parse(text string) (Choice, error) {
 	return "", fmt.Errorf("engine: unknown engine %q: choose auto, go, xla:cpu or xla:cuda", text)
 }
 
-// UnmarshalText is Parse for flags, settings files and JSON.
-func (c *Choice) UnmarshalText(text []byte) error {
-	choice, err := Parse(string(text))
-	if err != nil {
-		return err
-	}
-	*c = choice
-	return nil
-}
-
 // plugin is the word for the choice in a PJRT plugin's file name: cpu or cuda.
 func (c Choice) plugin() string {
 	return strings.TrimPrefix(string(c), "xla:")

@@ -33,7 +33,7 @@ func multiply(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer product.Finalize()
-	results, err := product.Exec(
+	results, err := product.Call(
 		tensors.FromValue([][]float64{{1, 2}, {3, 4}}), tensors.FromValue([][]float64{{5, 6}, {7, 8}}))
 	if err != nil {
 		t.Fatal(err)

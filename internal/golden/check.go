@@ -96,7 +96,7 @@ func (e *fileEntry) check(options Options, parameters int) error {
 		return nil
 	}
 	if e.R == nil {
-		return errors.New("R is missing")
+		return errors.New("number R is missing")
 	}
 	want := 1
 	if options.Algorithm == Dynamics {
@@ -106,7 +106,7 @@ func (e *fileEntry) check(options Options, parameters int) error {
 		}
 	}
 	if len(e.P) != want {
-		return fmt.Errorf("P has %d numbers: %s needs %d", len(e.P), options.Algorithm, want)
+		return fmt.Errorf("entry P has %d numbers: %s needs %d", len(e.P), options.Algorithm, want)
 	}
 	return nil
 }

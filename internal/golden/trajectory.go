@@ -85,7 +85,7 @@ func (s *numbers) UnmarshalJSON(data []byte) error {
 	}
 	var number float64
 	if err := json.Unmarshal(data, &number); err != nil {
-		return errors.New("P must be a number or a list of numbers")
+		return errors.New("entry P must be a number or a list of numbers")
 	}
 	*s = numbers{number}
 	return nil

@@ -25,22 +25,19 @@ const (
 // About says who started a run, and where: it changes no result, and is empty
 // where it is not known.
 type About struct {
-	Group   string `json:"group,omitempty"`   // runs that differ in the seed alone: "kafisto:variant=paper"
-	Command string `json:"command,omitempty"` // that started the run
-	Version string `json:"version,omitempty"` // of the program
-	Commit  string `json:"commit,omitempty"`  // of its source
-	Machine string `json:"machine,omitempty"` // processor, cores, memory
+	Group   string   `json:"group,omitempty"`   // runs that differ in the seed alone: "kafisto:variant=paper"
+	Command string   `json:"command,omitempty"` // that started the run
+	Resumed []string `json:"resumed,omitempty"` // the commands that went on with it, in order
+	Version string   `json:"version,omitempty"` // of the program
+	Commit  string   `json:"commit,omitempty"`  // of its source
+	Machine string   `json:"machine,omitempty"` // processor, cores, memory
 }
 
 // prepare makes the run folder, takes its lock and writes the settings into it.
-// What the folder holds decides whether it may, see admit; a folder that is
-// refused is left as it was.
+// What the folder holds decides whether it may, see admit.
 func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unlock func(), err error) {
-	if _, err := admit(s, o, steps); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("job: %w", err)
+		return nil, fmt.Errorf("job: cannot make the run folder: %w: choose another one with --dir", err)
 	}
 	unlock, err = lockfile.Lock(o.Dir)
 	if err != nil {
@@ -70,7 +67,7 @@ func admit(s Settings, o Options, steps int64) (started bool, err error) {
 			return true, err
 		}
 		if done := stepsLogged(o.Dir); done > steps {
-			return true, fmt.Errorf("job: the run in %s has done %d steps already: ask for at least as many, not for %d", o.Dir, done, steps)
+			return true, fmt.Errorf("job: the run in %s is at step %d already: ask for at least as many steps, not for %d", o.Dir, done, steps)
 		}
 		return true, nil
 	case errors.Is(err, fs.ErrNotExist) && o.Resume:
@@ -82,16 +79,24 @@ func admit(s Settings, o Options, steps int64) (started bool, err error) {
 	}
 }
 
-// describe writes what a run folder tells beside the log and the checkpoints.
+// describe writes what a run folder tells beside the log and the checkpoints. A
+// resumed run stays that of who started it; the command is added.
 func describe(s Settings, o Options, started bool, optimizer train.Optimizer) error {
-	files := []struct {
+	about := o.About
+	if started {
+		var first About
+		switch err := readJSON(filepath.Join(o.Dir, AboutFile), &first); {
+		case err == nil:
+			about = first
+			about.Resumed = append(about.Resumed, o.About.Command)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+	}
+	for _, f := range []struct {
 		name    string
 		content any
-	}{{AboutFile, o.About}, {OptimizerFile, optimizer.Settings}, {SettingsFile, s}}
-	if started {
-		files = files[1:] // the run stays that of who started it
-	}
-	for _, f := range files {
+	}{{AboutFile, about}, {OptimizerFile, optimizer.Settings}, {SettingsFile, s}} {
 		text, err := json.MarshalIndent(f.content, "", "  ")
 		if err == nil {
 			err = atomicfile.WriteBytes(filepath.Join(o.Dir, f.name), append(text, '\n'))
@@ -99,6 +104,19 @@ func describe(s Settings, o Options, started bool, optimizer train.Optimizer) er
 		if err != nil {
 			return fmt.Errorf("job: %w", err)
 		}
+	}
+	return nil
+}
+
+// readJSON reads one of a job's files. Without it the error satisfies
+// errors.Is(err, fs.ErrNotExist).
+func readJSON(path string, into any) error {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		return fmt.Errorf("job: cannot read %s: %w: put back a copy, or move it away", path, err)
 	}
 	return nil
 }
@@ -111,6 +129,15 @@ func stepsLogged(dir string) int64 {
 		return 0
 	}
 	return log.Steps[len(log.Steps)-1].Step
+}
+
+// lastEngine is the engine on which a run was last; "" if its log cannot be read.
+func lastEngine(dir string) string {
+	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
+	if err != nil || len(log.Starts) == 0 {
+		return ""
+	}
+	return log.Starts[len(log.Starts)-1].Engine
 }
 
 // Compatible returns nil if the folder holds a run that these settings can go
@@ -156,8 +183,11 @@ func Difference(a, b Settings) []string {
 func LoadSettings(dir string) (Settings, error) {
 	path := filepath.Join(dir, SettingsFile)
 	f, err := os.Open(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return Settings{}, fmt.Errorf("job: %w", err)
+	}
+	if err != nil {
+		return Settings{}, fmt.Errorf("job: cannot look for a run: %w: choose another folder", err)
 	}
 	defer f.Close()
 	values, err := ReadSettings(f)
@@ -193,13 +223,8 @@ func LoadRun(dir string) (Record, error) {
 	}
 	r := Record{Settings: s, Log: log}
 	for name, into := range map[string]any{AboutFile: &r.About, OptimizerFile: &r.Optimizer} {
-		path := filepath.Join(dir, name)
-		text, err := os.ReadFile(path)
-		if err == nil {
-			err = json.Unmarshal(text, into)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Record{}, fmt.Errorf("job: %s: %w", path, err)
+		if err := readJSON(filepath.Join(dir, name), into); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Record{}, err
 		}
 	}
 	return r, nil

@@ -36,9 +36,10 @@ func OpenEngine(ctx context.Context, s Settings, o Options) (*engine.Engine, err
 	return engine.Open(ctx, engine.Options{Choice: choice, Offline: o.Offline, Message: o.Console.Message, Progress: o.Progress})
 }
 
-// FindData returns the folder of the settings' data set: the one that is set,
-// or the cache folder, into which what is missing is downloaded.
-func FindData(ctx context.Context, s Settings, o Options) (string, error) {
+// DataFolder returns where the settings' data set is looked for: the folder that
+// is set, or the one for data sets in the cache folder. An embedded set is in
+// neither.
+func DataFolder(s Settings) (string, error) {
 	info, err := data.Describe(s.Dataset)
 	if err != nil || info.Embedded || s.DataDir != "" {
 		return s.DataDir, err
@@ -47,7 +48,16 @@ func FindData(ctx context.Context, s Settings, o Options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("job: there is no cache folder for data sets (%w): name a folder with --data-dir", err)
 	}
-	folder := filepath.Join(cache, "kafisto", "data")
+	return filepath.Join(cache, "kafisto", "data"), nil
+}
+
+// FindData returns the folder of the settings' data set, as DataFolder does, and
+// downloads what is missing in the cache folder.
+func FindData(ctx context.Context, s Settings, o Options) (string, error) {
+	folder, err := DataFolder(s)
+	if err != nil || folder == s.DataDir {
+		return folder, err
+	}
 	return data.Fetch(ctx, s.Dataset, folder, data.FetchOptions{Offline: o.Offline, Retries: 3, Progress: o.Download})
 }
 
@@ -57,30 +67,21 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 	if err := s.Check(); err != nil {
 		return train.Result{}, err
 	}
-	folder, err := FindData(ctx, s, o)
+	steps, err := s.Length()
 	if err != nil {
 		return train.Result{}, err
 	}
-	problem, _, _, err := task.Images{
-		Dataset: s.Dataset, Folder: folder, Model: s.Model, BatchSize: s.BatchSize, Seed: uint64(s.Seed),
-		Augment: s.Augment, TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples,
-	}.Problem()
-	if err != nil {
+	if _, err := admit(s, o, steps); err != nil { // before anything is downloaded
 		return train.Result{}, err
 	}
-	steps := s.Steps
-	if steps == 0 {
-		steps = s.Epochs * problem.StepsPerEpoch
+	problem, err := findProblem(ctx, s, o)
+	if err != nil {
+		return train.Result{}, err
 	}
 	optimizer, err := NewOptimizer(s, problem.StepsPerEpoch, steps)
 	if err != nil {
 		return train.Result{}, err
 	}
-	unlock, err := prepare(s, o, steps, optimizer)
-	if err != nil {
-		return train.Result{}, err
-	}
-	defer unlock()
 	opened := o.Engine
 	if opened == nil {
 		if opened, err = OpenEngine(ctx, s, o); err != nil {
@@ -88,12 +89,32 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		}
 		defer opened.Close()
 	}
+	unlock, err := prepare(s, o, steps, optimizer)
+	if err != nil {
+		return train.Result{}, err
+	}
+	defer unlock()
+	if before := lastEngine(o.Dir); before != "" && before != opened.Name {
+		o.Console.Message(fmt.Sprintf("resuming on %s what ran on %s: the results will not be bit for bit those of an uninterrupted run", opened.Name, before))
+	}
 	return train.Run(ctx, train.Config{
 		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name,
 		Version: o.About.Version, Settings: s.Hash(), Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
 		Resume: o.Resume, Console: o.Console,
 	})
+}
+
+// findProblem finds the settings' data and builds the task.
+func findProblem(ctx context.Context, s Settings, o Options) (train.Problem, error) {
+	folder, err := FindData(ctx, s, o)
+	if err != nil {
+		return train.Problem{}, err
+	}
+	return task.Images{
+		Dataset: s.Dataset, Folder: folder, Model: s.Model, BatchSize: s.BatchSize, Seed: uint64(s.Seed),
+		Augment: s.Augment, TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples,
+	}.Problem()
 }
 
 func orEpoch(every int64, p train.Problem) int64 {

@@ -170,26 +170,47 @@ func (s Settings) Check() error {
 	return err
 }
 
+// Length returns how many training steps in all the settings, which Check has
+// passed, ask for: that many, or so many epochs of full minibatches.
+func (s Settings) Length() (int64, error) {
+	info, err := data.Describe(s.Dataset)
+	if err != nil || s.Steps > 0 {
+		return s.Steps, err
+	}
+	images := info.Train
+	if s.TrainExamples > 0 {
+		images = s.TrainExamples
+	}
+	return s.Epochs * int64(images/s.BatchSize), nil
+}
+
 // Hash identifies what a checkpoint may be resumed with: all settings but the
-// length of the run, the engine and the data folder.
+// length of the run, the engine and the data folder. Settings that have their
+// defaults are not in it, so that a setting that a later version adds leaves the
+// hash of a run that does not use it as it was.
 func (s Settings) Hash() string {
-	s.Epochs, s.Steps, s.Engine, s.DataDir = 0, 0, "", ""
-	text, err := json.Marshal(s)
+	values, defaults := s.Map(), Defaults().Map()
+	maps.DeleteFunc(values, func(name string, value any) bool {
+		return value == defaults[name] || slices.Contains(lengthAndPlace, name)
+	})
+	text, err := json.Marshal(values) // sorts the names
 	if err != nil {
-		panic(err) // the type has only marshalable fields
+		panic(err) // of text, numbers and truth values
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// Map returns the settings by name.
+// Map returns the settings by name, numbers as json.Number, which is exact.
 func (s Settings) Map() map[string]any {
 	text, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // the type has only marshalable fields
 	}
 	values := map[string]any{}
-	if err := json.Unmarshal(text, &values); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&values); err != nil {
 		panic(err)
 	}
 	return values

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"math"
@@ -96,7 +98,7 @@ func TestSetChangesWhatItNamesAlone(t *testing.T) {
 
 func TestSetRefuses(t *testing.T) {
 	for _, c := range [][3]string{
-		{"momentum", "big", "momentum"}, {"momentum", "null", "momentum"}, {"momentum", "", "momentum"},
+		{"momentum", "big", "a number"}, {"epochs", "many", "a whole number"}, {"learning-rate", "big", "a number"}, {"nesterov", "yes", "true or false"}, {"momentum", "null", "momentum"}, {"momentum", "", "momentum"},
 		{"momentum", `"0.9"`, "a number"}, {"momentum", "[1]", "a number"}, {"epochs", "1.5", "a whole number"},
 		{"nesterov", "1", "true or false"}, {"momentun", "1", "unknown setting"}, {"Momentum", "1", "lower case"},
 	} {
@@ -113,9 +115,45 @@ func TestHashIsOfWhatDecidesTheResult(t *testing.T) {
 	if a.Hash() != b.Hash() {
 		t.Error("length, engine or data folder are in the hash")
 	}
-	b.Seed++
-	if a.Hash() == b.Hash() {
+	b.Seed = 1 << 53
+	c := b
+	c.Seed++ // the same as a float64
+	if a.Hash() == b.Hash() || b.Hash() == c.Hash() || len(Difference(b, c)) != 1 {
 		t.Error("the seed is not in the hash")
+	}
+}
+
+// TestHashesStay holds hashes that checkpoints have: a new setting must not
+// change those of runs without it, nor may a default change.
+func TestHashesStay(t *testing.T) {
+	a, b := Defaults(), Defaults()
+	b.Optimizer, b.Momentum, b.LearningRate = "sgd", 0.5, new(0.25)
+	for text, s := range map[string]Settings{`{}`: a, `{"learning-rate":0.25,"momentum":0.5,"optimizer":"sgd"}`: b} {
+		if sum := sha256.Sum256([]byte(text)); s.Hash() != hex.EncodeToString(sum[:]) {
+			t.Errorf("the hash is not that of %s", text)
+		}
+	}
+}
+
+func TestLengthIsThatOfTheLoadedData(t *testing.T) {
+	for _, change := range []func(*Settings){
+		func(*Settings) {},
+		func(s *Settings) { s.TrainExamples, s.BatchSize = 1000, 96 },
+		func(s *Settings) { s.Steps = 7 },
+	} {
+		s := Defaults()
+		change(&s)
+		problem, err := findProblem(t.Context(), s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := s.Epochs * problem.StepsPerEpoch
+		if s.Steps > 0 {
+			want = s.Steps
+		}
+		if got, err := s.Length(); err != nil || got != want {
+			t.Errorf("%d steps, want %d (%v)", got, want, err)
+		}
 	}
 }
 

@@ -14,14 +14,17 @@ import (
 // An unknown name and a value of the wrong kind are errors; whether the values
 // make sense is for Check to tell.
 func (s Settings) Set(values map[string]string) (Settings, error) {
-	known := Defaults().Map()
+	kinds := fieldTypes()
 	object := map[string]json.RawMessage{}
 	for name, value := range values {
 		raw := json.RawMessage(value)
-		if _, isText := known[name].(string); isText {
+		switch kind := kinds[name]; {
+		case kind == nil:
+			raw = json.RawMessage("0") // for ReadSettings to refuse the name
+		case kind.Kind() == reflect.String:
 			raw, _ = json.Marshal(value) // text never fails
-		} else if !json.Valid(raw) || value == "null" {
-			return s, fmt.Errorf("settings: %s is %q: %w", name, value, errKind)
+		case !json.Valid(raw) || value == "null":
+			return s, fmt.Errorf("settings: %s is %q: it must be %s", name, value, kindOf(kind))
 		}
 		object[name] = raw
 	}
@@ -55,7 +58,20 @@ func (s Settings) with(values map[string]any) (Settings, error) {
 	return changed, nil
 }
 
-var errKind = errors.New("it must be a number, true or false, as the setting needs")
+// fieldTypes are the types of the settings by name, without pointers.
+func fieldTypes() map[string]reflect.Type {
+	types := map[string]reflect.Type{}
+	fields := reflect.TypeFor[Settings]()
+	for i := range fields.NumField() {
+		field := fields.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		types[name] = field.Type
+		if field.Type.Kind() == reflect.Pointer {
+			types[name] = field.Type.Elem()
+		}
+	}
+	return types
+}
 
 // plain says an error of encoding/json in a user's words.
 func plain(err error) error {

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,7 +137,7 @@ func pageSections(groups []group) ([]pageSection, error) {
 		}
 		f := pageFigure{Title: p.title, Caption: p.caption, SVG: template.HTML(svg)}
 		if p.dropped > 0 {
-			f.Dropped = fmt.Sprintf("Not drawn: %d values that are not finite%s.", p.dropped, notPositive(p.log))
+			f.Dropped = fmt.Sprintf("Values not drawn: %d. They are not finite%s.", p.dropped, notPositive(p.log))
 		}
 		sections[n-1].Figures = append(sections[n-1].Figures, f)
 	}
@@ -178,10 +181,28 @@ func headline(summaries []Summary) string {
 		return ""
 	}
 	line := fmt.Sprintf("Lowest final top-1 error: %s with %s %%", strings.Join(best, " and "), text)
-	if seeds > 1 {
+	switch {
+	case seeds > 1:
 		line += fmt.Sprintf(" over %d seeds", seeds)
+	case len(best) > 1:
+		line += " (one seed)"
+	default:
+		line += " (one seed" + lead(summaries) + ")"
 	}
 	return line + "."
+}
+
+// lead says in images how far the two lowest final errors are apart, as in
+// ": wrong in 4 of 2000 images fewer than sgd"; "" if that is not known.
+func lead(summaries []Summary) string {
+	sorted := slices.DeleteFunc(slices.Clone(summaries), func(s Summary) bool { return s.FinalError.N == 0 || s.Diverged > 0 })
+	slices.SortStableFunc(sorted, func(a, b Summary) int { return cmp.Compare(a.FinalError.Mean, b.FinalError.Mean) })
+	if len(sorted) < 2 || severalSeeds(summaries) || sorted[0].Examples == 0 || sorted[0].Examples != sorted[1].Examples {
+		return ""
+	}
+	total := sorted[0].Examples
+	apart := math.Round((sorted[1].FinalError.Mean - sorted[0].FinalError.Mean) / 100 * float64(total))
+	return fmt.Sprintf(": wrong in %.0f of %d images fewer than %s", apart, total, sorted[1].Group)
 }
 
 // pageNote explains the summary table.

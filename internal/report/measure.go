@@ -27,6 +27,7 @@ type measures struct {
 	trainingLoss          float64 // mean of the last lossWindow finite step losses
 	stepSeconds           float64 // median over steps
 	totalSeconds          float64 // all steps and evaluations, without start-up
+	examples              int     // of the last validation
 }
 
 // measure reads the figures of a run from its log.
@@ -41,7 +42,7 @@ func measure(log *runlog.Log) measures {
 		if e.Split != validation {
 			continue
 		}
-		m.finalError, m.finalLoss = e.Top1Error, e.Loss
+		m.finalError, m.finalLoss, m.examples = e.Top1Error, e.Loss, e.Examples
 		m.bestError = lower(m.bestError, e.Top1Error)
 		m.bestLoss = lower(m.bestLoss, e.Loss)
 	}

@@ -37,6 +37,7 @@ type Summary struct {
 	Seeds      []uint64 `json:"seeds"` // of all runs, diverged ones included
 	Diverged   int      `json:"diverged"`
 	Unfinished int      `json:"unfinished"` // stopped or still running; included in the figures
+	Examples   int      `json:"examples"`   // images of the last evaluation, 0 if there are none or the runs differ
 
 	FinalError   Stat `json:"final_top1_error"`      // validation, percent, last evaluation
 	BestError    Stat `json:"best_top1_error"`       // validation, percent, lowest of the run
@@ -72,7 +73,13 @@ func summarize(g group) Summary {
 		case statusUnfinished:
 			s.Unfinished++
 		}
-		all = append(all, measure(run.Log))
+		m := measure(run.Log)
+		if all == nil {
+			s.Examples = m.examples
+		} else if s.Examples != m.examples {
+			s.Examples = 0
+		}
+		all = append(all, m)
 	}
 	over := func(pick func(measures) float64) Stat {
 		values := make([]float64, len(all))

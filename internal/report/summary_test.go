@@ -61,6 +61,28 @@ func TestSummarizeAgainstHandNumbers(t *testing.T) {
 	}
 }
 
+func TestHeadlineSaysHowFewSeeds(t *testing.T) {
+	runs := func(images int, errors ...float64) (all []Run) {
+		for i, e := range errors {
+			log := handLog(3, e)
+			log.Evals[0].Examples = images
+			all = append(all, Run{Label: string(rune('a' + i)), Log: log})
+		}
+		return all
+	}
+	for want, all := range map[string][]Run{
+		"Lowest final top-1 error: b with 12.30 % (one seed: wrong in 4 of 2000 images fewer than a).": runs(2000, 12.5, 12.3, 40),
+		"Lowest final top-1 error: a and b with 12.30 % (one seed).":                                   runs(2000, 12.3, 12.3, 40),
+		"Lowest final top-1 error: a with 10.00 % (one seed).":                                         runs(0, 10, 11),
+		"Lowest final top-1 error: a with 10.00 ± 0.00 % over 2 seeds.":                                append(runs(100, 10, 11), runs(100, 10)...),
+		"": runs(100, 10),
+	} {
+		if got := headline(Summarize(Report{Runs: all})); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestDivergedRunsAreCountedNotAveraged(t *testing.T) {
 	lost := handLog(5, 90)
 	lost.End.Status, lost.End.Message = runlog.StatusDiverged, "the loss at step 5 is not finite"

@@ -34,10 +34,9 @@ const (
 	readAhead = 4   // batches prepared while the engine computes
 )
 
-// Problem loads the data and returns the task, and the number of training and
-// held-out images.
-func (im Images) Problem() (p train.Problem, trained, heldOut int, err error) {
-	fail := func(err error) (train.Problem, int, int, error) { return train.Problem{}, 0, 0, err }
+// Problem loads the data and returns the task.
+func (im Images) Problem() (train.Problem, error) {
+	fail := func(err error) (train.Problem, error) { return train.Problem{}, err }
 	info, err := data.Describe(im.Dataset)
 	if err != nil {
 		return fail(err)
@@ -82,7 +81,7 @@ func (im Images) Problem() (p train.Problem, trained, heldOut int, err error) {
 		Splits: []train.Split{{Name: "validation", Open: func(ctx context.Context) (train.Stream, error) {
 			return open(ctx, evaluation, 0, evaluation.Steps())
 		}}},
-	}, training.Len(), validation.Len(), nil
+	}, nil
 }
 
 // first returns the first n images, all if n is 0.

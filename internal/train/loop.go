@@ -38,7 +38,7 @@ func (r *run) loop(ctx context.Context) error {
 			return nil
 		}
 		if stopped {
-			return fmt.Errorf("train: %w after step %d of %d; resume to go on", ErrStopped, r.step, r.Steps)
+			return fmt.Errorf("train: %w after step %d of %d", ErrStopped, r.step, r.Steps)
 		}
 		if err := r.trainStep(ctx, batches); err != nil {
 			return err

@@ -17,7 +17,7 @@ func TestEach(t *testing.T) {
 		}
 		a := tensors.FromValue([][]float32{{1, 2}, {3, 4}})
 		b := tensors.FromValue([][]float32{{5, 6}, {7, 8}})
-		results, err := product.Exec(a, b)
+		results, err := product.Call(a, b)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,9 +23,9 @@ func Logits(scope *model.Scope, tr *golden.Trajectory, x *graph.Node) *graph.Nod
 		case i%2 == 0:
 			x = graph.Dot(x, v.NodeValue(g)).MatMul()
 		case i+1 < len(tr.Init):
-			x = graph.Tanh(graph.Add(x, graph.ExpandDims(v.NodeValue(g), 0)))
+			x = graph.Tanh(graph.Add(x, graph.InsertAxes(v.NodeValue(g), 0)))
 		default:
-			x = graph.Add(x, graph.ExpandDims(v.NodeValue(g), 0))
+			x = graph.Add(x, graph.InsertAxes(v.NodeValue(g), 0))
 		}
 	}
 	return x
@@ -51,7 +51,7 @@ func Losses(labels, logits *graph.Node) *graph.Node {
 	classes := logits.Shape().Dim(-1)
 	picked := graph.ReduceSum(graph.Mul(logits, graph.OneHot(labels, classes, logits.DType())), -1)
 	largest := graph.StopGradient(graph.ReduceMax(logits, -1))
-	sum := graph.ReduceSum(graph.Exp(graph.Sub(logits, graph.ExpandDims(largest, -1))), -1)
+	sum := graph.ReduceSum(graph.Exp(graph.Sub(logits, graph.InsertAxes(largest, -1))), -1)
 	return graph.Sub(graph.Add(graph.Log(sum), largest), picked)
 }
 
