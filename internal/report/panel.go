@@ -187,7 +187,7 @@ func (p panel) limits() (x0, x1, y0, y1 float64) {
 		room := math.Max(math.Pow(y1/y0, 0.03), 1.02)
 		return x0, x1, y0 / room, y1 * room
 	}
-	room := math.Max(0.03*(y1-y0), 1e-6*math.Max(math.Abs(y0), math.Abs(y1)))
+	room := math.Max(0.03*(y1-y0), 0.01*math.Max(math.Abs(y0), math.Abs(y1))) // a flat curve is no zig-zag
 	if room == 0 {
 		room = 1
 	}
