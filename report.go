@@ -19,6 +19,12 @@ type Report struct {
 	LearningRates    *graph.Node   // vector: what multiplied the gradient of each layer (one element with WholeNetwork); 0 in skipped layers
 }
 
+// EffectiveLearningRate returns the least, median and greatest element of
+// LearningRates.
+func (r *Report) EffectiveLearningRate() (least, middle, greatest *graph.Node) {
+	return graph.ReduceAllMin(r.LearningRates), median(r.LearningRates), graph.ReduceAllMax(r.LearningRates)
+}
+
 // Report returns the report of a training graph. It panics before UpdateGraph.
 func (o *Optimizer) Report(g *graph.Graph) *Report {
 	s := o.stepOf(g)
@@ -44,7 +50,7 @@ func (o *Optimizer) Metrics() []metric.Interface {
 		{"Innovation", "inn", func(r *Report) *graph.Node { return r.Innovation }},
 		{"Gradient norm", "|g|", func(r *Report) *graph.Node { return r.GradientNorm }},
 		{"Least effective learning rate", "lr-", func(r *Report) *graph.Node { return graph.ReduceAllMin(r.LearningRates) }},
-		{"Median effective learning rate", "lr", func(r *Report) *graph.Node { return Median(r.LearningRates) }},
+		{"Median effective learning rate", "lr", func(r *Report) *graph.Node { return median(r.LearningRates) }},
 		{"Greatest effective learning rate", "lr+", func(r *Report) *graph.Node { return graph.ReduceAllMax(r.LearningRates) }},
 	}
 	if o.config.Algorithm == Dynamics {
@@ -62,10 +68,9 @@ func (o *Optimizer) Metrics() []metric.Interface {
 	return metrics
 }
 
-// Median is the median of a vector's elements, the mean of the middle two when
-// their number is even. It compares every pair: use it on short vectors, such
-// as Report.LearningRates.
-func Median(v *graph.Node) *graph.Node {
+// median is the median of a vector's elements, the mean of the middle two when
+// their number is even. It compares every pair, so the vector should be short.
+func median(v *graph.Node) *graph.Node {
 	g, n := v.Graph(), v.Shape().Size()
 	square := shapes.Make(dtypes.Int32, n, n)
 	row, column := graph.Iota(g, square, 0), graph.Iota(g, square, 1)

@@ -372,27 +372,6 @@ func TestTwoOptimizersInOneStore(t *testing.T) {
 	}
 }
 
-func TestMedian(t *testing.T) {
-	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
-		for _, test := range []struct {
-			in   []float64
-			want float64
-		}{{[]float64{7}, 7}, {[]float64{3, 1}, 2}, {[]float64{5, 1, 3}, 3}, {[]float64{2, 2, 2, 9}, 2}, {[]float64{-1, 4, 4, 0}, 2}} {
-			out, err := graph.NewExec(backend, func(v *graph.Node) *graph.Node { return kafisto.Median(v) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := out.Call(test.in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m := tensors.ToScalar[float64](got[0]); m != test.want {
-				t.Errorf("median of %v is %g, want %g", test.in, m, test.want)
-			}
-		}
-	})
-}
-
 func TestSettingsOutOfRange(t *testing.T) {
 	for want, b := range map[string]*kafisto.Builder{
 		`unknown algorithm "x"`:         kafisto.New().Algorithm("x"),

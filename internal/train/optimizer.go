@@ -33,10 +33,8 @@ const (
 func KaFiStO(name string, o *kafisto.Optimizer) Optimizer {
 	return Optimizer{Interface: o, Name: name, Settings: o.Settings(), report: func(g *graph.Graph) []*graph.Node {
 		r := o.Report(g)
-		values := []*graph.Node{
-			graph.ReduceAllMin(r.LearningRates), kafisto.Median(r.LearningRates), graph.ReduceAllMax(r.LearningRates), r.GradientNorm,
-			r.MeasurementNoise, r.StateNoise, r.Innovation,
-		}
+		least, median, greatest := r.EffectiveLearningRate()
+		values := []*graph.Node{least, median, greatest, r.GradientNorm, r.MeasurementNoise, r.StateNoise, r.Innovation}
 		return append(values, r.Covariance...)
 	}}
 }
