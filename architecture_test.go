@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"internal/golden/goldengraph":     {"internal/golden"},
 	"internal/conformance":            {"internal/engine/enginetest", "internal/golden", "internal/golden/goldengraph", "schedule"},
 	"internal/atomicfile":             {},
+	"internal/disktest":               {},
 	"internal/lockfile":               {},
 	"models":                          {"nn"},
 	"nn":                              {},

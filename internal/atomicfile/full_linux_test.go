@@ -3,28 +3,24 @@ package atomicfile
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/disktest"
 )
 
 // TestFullDisk lets the kernel refuse to write beyond 4 KiB of any file.
 func TestFullDisk(t *testing.T) {
+	if disktest.Alone(t) {
+		return
+	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	if err := WriteBytes(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: old.Max}); err != nil {
-		t.Fatal(err)
-	}
+	restore := disktest.Limit(t, 4096)
 	err := WriteBytes(path, make([]byte, 10_000))
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	if err == nil {
 		t.Error("no error although the file did not fit")
 	}

@@ -2,29 +2,25 @@ package checkpoint
 
 import (
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/disktest"
 )
 
 // TestFullDisk lets the kernel refuse to write more than so many bytes of a file.
 func TestFullDisk(t *testing.T) {
+	if disktest.Alone(t) {
+		return
+	}
 	dir := t.TempDir()
 	save(t, dir, 1, 1)
 	save(t, dir, 2, 2)
 	before := files(t, dir)
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
 	for _, limit := range []uint64{0, 10, 600} {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: old.Max}); err != nil {
-			t.Fatal(err)
-		}
+		restore := disktest.Limit(t, limit)
 		_, saved := Save(dir, newStore(t, 3), Meta{Step: 3})
 		exported := Export(dir+"/step-000000002", dir+"/out.safetensors", Trainable)
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-			t.Fatal(err)
-		}
+		restore()
 		if saved == nil || !strings.Contains(saved.Error(), "step 3 not saved") {
 			t.Errorf("limit %d: saving: %v", limit, saved)
 		}

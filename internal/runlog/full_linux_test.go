@@ -2,24 +2,22 @@ package runlog
 
 import (
 	"path/filepath"
-	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/disktest"
 )
 
 // TestFullDisk lets the kernel refuse to write beyond 1,000 bytes of any file.
 func TestFullDisk(t *testing.T) {
+	if disktest.Alone(t) {
+		return
+	}
 	path := filepath.Join(t.TempDir(), "log.jsonl")
 	w, err := OpenWriter(path, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1000, Max: old.Max}); err != nil {
-		t.Fatal(err)
-	}
+	restore := disktest.Limit(t, 1000)
 	var failed error
 	logged := int64(0)
 	for failed == nil && logged < 100 {
@@ -27,9 +25,7 @@ func TestFullDisk(t *testing.T) {
 			logged++
 		}
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	if failed == nil || logged == 0 {
 		t.Fatalf("%d steps logged, error %v", logged, failed)
 	}
