@@ -2,6 +2,7 @@ package kafisto
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
@@ -28,23 +29,27 @@ func (o *Optimizer) Settings() Settings { return o.config.Settings }
 // step is what one training graph knows between Predict, Observe and
 // UpdateGraph. It is kept with the graph.
 type step struct {
-	state     *state
-	count     *graph.Node // Int64: updates done before this step
-	P         covariance  // predicted
-	qx        *graph.Node
-	layers    []*layer
-	squares   *graph.Node // Float64: mean squared per-example loss; nil before Observe
-	measured  *graph.Node // Bool: some example is not masked; nil means always
-	report    *Report     // nil before UpdateGraph
-	observed  bool
-	variables map[*model.Variable]bool
+	state    *state
+	count    *graph.Node // Int64: updates done before this step
+	P        covariance  // predicted
+	qx       *graph.Node
+	layers   []*layer
+	squares  *graph.Node // Float64: mean squared per-example loss; nil before Observe
+	measured *graph.Node // Bool: some example is not masked; nil means always
+	report   *Report     // nil before UpdateGraph
+	observed bool
+}
+
+// predicts tells whether a variable is among the step's layers.
+func (s *step) predicts(v *model.Variable) bool {
+	return slices.ContainsFunc(s.layers, func(l *layer) bool { return l.variable == v })
 }
 
 // layer is one trained variable in one training graph.
 type layer struct {
 	variable *model.Variable
 	x, p     *graph.Node // predicted parameters and velocities; p is nil in Vanilla
-	average  *graph.Node // x_avg before the step; nil unless the published qx is adaptive
+	average  *graph.Node // x_avg, before the step (published) or with x_{k-1} in it (paper); nil when qx is constant
 	decay    float64     // weight decay coefficient of this layer
 	shrink   float64     // decoupled weight decay coefficient of this layer
 }
@@ -102,11 +107,10 @@ func (o *Optimizer) predict(scope *model.Scope, g *graph.Graph, variables []*mod
 		}
 	}
 	c := o.config
-	s := &step{state: o.stateIn(scope.Store()), variables: map[*model.Variable]bool{}}
+	s := &step{state: o.stateIn(scope.Store())}
 	s.count = s.state.count.NodeValue(g)
 	for _, v := range variables {
 		s.layers = append(s.layers, &layer{variable: v, x: v.NodeValue(g)})
-		s.variables[v] = true
 	}
 	s.qx = o.predictStateNoise(g, s)
 	s.P = s.state.covariance(g)
@@ -133,8 +137,10 @@ func (o *Optimizer) predictStateNoise(g *graph.Graph, s *step) *graph.Node {
 		return graph.Const(g, c.StateNoise.Value)
 	}
 	qx := s.state.stateNoise.NodeValue(g)
-	// With a first weight of 1, x_avg starts at the initial parameters.
-	beta := firstStep(s.count, 0, c.AverageSmoothing)
+	var beta *graph.Node
+	if c.Variant == Paper {
+		beta = o.averageSmoothing(s.count)
+	}
 	n := 0
 	d2 := graph.ScalarZero(g, dtypes.Float64)
 	for _, l := range s.layers {
@@ -150,6 +156,14 @@ func (o *Optimizer) predictStateNoise(g *graph.Graph, s *step) *graph.Node {
 	}
 	estimate := dispersion(c.Variant, d2, n)
 	return movingAverage(graph.Const(g, c.StateNoise.Smoothing), qx, estimate)
+}
+
+// averageSmoothing is beta_x of eq. 24 in the paper variant, a Float64 scalar:
+// 0 in the first step, so that x_avg starts at the initial parameters.
+func (o *Optimizer) averageSmoothing(count *graph.Node) *graph.Node {
+	g := count.Graph()
+	first := graph.Equal(count, graph.ScalarZero(g, dtypes.Int64))
+	return graph.Where(first, graph.ScalarZero(g, dtypes.Float64), graph.Const(g, o.config.AverageSmoothing))
 }
 
 // move is eq. 17 and 18 for one layer: x <- x + p; p <- alpha p.

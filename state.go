@@ -73,15 +73,6 @@ func (s *state) set(P covariance, R, qx *graph.Node) {
 	s.stateNoise.SetNodeValue(qx)
 }
 
-// firstStep is a Float64 scalar: first in the first step, then later.
-func firstStep(count *graph.Node, first, later float64) *graph.Node {
-	g := count.Graph()
-	if first == later {
-		return graph.Const(g, later)
-	}
-	return graph.Where(graph.Equal(count, graph.ScalarZero(g, dtypes.Int64)), graph.Const(g, first), graph.Const(g, later))
-}
-
 // normSquared is |x|^2 as a Float64 scalar.
 func normSquared(x *graph.Node) *graph.Node {
 	x = graph.ConvertDType(x, accumulatorDType(x))

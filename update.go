@@ -82,7 +82,7 @@ func (o *Optimizer) checkWiring(scope *model.Scope, g *graph.Graph, s *step, los
 		exceptions.Panicf("kafisto: the loss has shape %s: reduce it to a scalar, such as Observe returns", loss.Shape())
 	}
 	for v := range scope.IterVariables() {
-		if o.trains(v) && v.InUseByGraph(g) && !s.variables[v] {
+		if o.trains(v) && v.InUseByGraph(g) && !s.predicts(v) {
 			exceptions.Panicf("kafisto: variable %q is used but was not predicted, because it was created after Predict or outside of the model function: create it in the function that kafisto.Model wraps, or before Predict", v.Path())
 		}
 	}

@@ -55,11 +55,11 @@ func Model[F ModelFunc](opt optimizer.Interface, modelFn F) train.ModelFn {
 // trace builds the model in a graph of its own, which creates its variables,
 // and returns those that it uses below scope, in the store's order.
 func trace(scope *model.Scope, spec any, inputs []*graph.Node, fn train.ModelFn) []*model.Variable {
-	real := inputs[0].Graph()
-	g := graph.NewGraph(real.Backend(), "kafisto: trace of the model's variables")
+	original := inputs[0].Graph()
+	g := graph.NewGraph(original.Backend(), "kafisto: trace of the model's variables")
 	defer g.Finalize()
 	model.SetStore(g, scope.Store())
-	scope.SetTraining(g, scope.IsTraining(real))
+	scope.SetTraining(g, scope.IsTraining(original))
 	parameters := make([]*graph.Node, len(inputs))
 	for i, input := range inputs {
 		parameters[i] = graph.Parameter(g, fmt.Sprintf("input #%d", i), input.Shape())
