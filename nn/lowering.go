@@ -3,6 +3,8 @@ package nn
 import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // lowering is a way to compute a convolution and its gradients.
@@ -17,6 +19,12 @@ const (
 // convolve is the convolution of x [batch, height, width, in] with w [kernel height, kernel width,
 // in, out], by the lowering that suits the backend.
 func convolve(x, w *Node, g geometry) *Node {
+	if native.Available(x.Graph().Backend()) {
+		d := w.Shape().Dimensions
+		if c := nativeConv(x.Shape().Dimensions[0], d[2], d[3], g); c.Supported(x.DType()) {
+			return nativeForward(c, x, w)
+		}
+	}
 	switch chooseLowering(x.Graph().Backend(), g) {
 	case pointwise:
 		return convolveByProduct(x, w, g)

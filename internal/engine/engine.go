@@ -22,6 +22,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // Options says which engine to open and how to talk about it.
@@ -133,6 +135,13 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 	backend, err := open(func() (compute.Backend, error) { return s.load(path) })
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: plugin %s does not load: %w", choice, path, err)
+	}
+	if choice == XLACPU {
+		if fast, err := native.Wrap(backend); err == nil {
+			backend = fast
+		} else {
+			options.message("engine: xla:cpu without the fast kernels: %v", err)
+		}
 	}
 	return &Engine{Backend: backend, Name: string(choice)}, nil
 }

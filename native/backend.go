@@ -1,0 +1,130 @@
+package native
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+)
+
+// Wrap gives XLA's CPU backend the kernels of this package: a backend that does
+// what the given one does, and in whose graphs [Available] is true. The given
+// backend belongs to the result from then on.
+//
+// It is an error, after which the given backend is as good as before, if the
+// kernels cannot be had: another backend than XLA's for the CPU, a program
+// without cgo, a plugin without foreign functions, or kernels that fail the
+// check that is made first.
+func Wrap(backend compute.Backend) (compute.Backend, error) {
+	if _, done := backend.(*wrapped); done {
+		return backend, nil
+	}
+	if err := register(backend); err != nil {
+		return nil, fmt.Errorf("native: no kernels for backend %s: %w", backend.Name(), err)
+	}
+	w := &wrapped{backend}
+	if err := check(w); err != nil {
+		return nil, fmt.Errorf("native: the kernels for backend %s do not work: %w", backend.Name(), err)
+	}
+	return w, nil
+}
+
+// Available tells whether a backend has the kernels.
+func Available(backend compute.Backend) bool {
+	_, ok := backend.(*wrapped)
+	return ok
+}
+
+// Instructions names the instruction set that the kernels use on this machine:
+// "avx512", "avx2" or "portable"; "" where there are none.
+func Instructions() string { return instructions() }
+
+// wrapped is a backend whose functions can call kernels.
+type wrapped struct{ compute.Backend }
+
+// Builder starts a program.
+func (w *wrapped) Builder(name string) compute.Builder {
+	return &builder{Builder: w.Backend.Builder(name), backend: w}
+}
+
+// builder is a program in which some functions stand for kernels.
+type builder struct {
+	compute.Builder
+	backend *wrapped
+	main    *function
+}
+
+// Main is the program's main function.
+func (b *builder) Main() compute.Function {
+	if b.main == nil {
+		b.main = &function{Function: b.Builder.Main(), builder: b}
+	}
+	return b.main
+}
+
+// NewFunction starts a function, or what stands for a kernel.
+func (b *builder) NewFunction(name string) (compute.Function, error) {
+	inner, err := b.Builder.NewFunction(name)
+	if err != nil {
+		return nil, err
+	}
+	return &function{Function: inner, builder: b}, nil
+}
+
+// function passes everything on but calls of kernels. Other functions that it
+// is given or gives back are wrapped too.
+type function struct {
+	compute.Function
+	builder *builder
+	parent  *function
+}
+
+// inner is the function of the backend that was wrapped.
+func inner(f compute.Function) compute.Function {
+	if w, ok := f.(*function); ok {
+		return w.Function
+	}
+	return f
+}
+
+// Builder is the program that the function belongs to.
+func (f *function) Builder() compute.Builder { return f.builder }
+
+// Parent is the function around a closure, nil for others.
+func (f *function) Parent() compute.Function {
+	if f.parent == nil {
+		return nil
+	}
+	return f.parent
+}
+
+// Closure starts a function within this one.
+func (f *function) Closure() (compute.Function, error) {
+	closure, err := f.Function.Closure()
+	if err != nil {
+		return nil, err
+	}
+	return &function{Function: closure, builder: f.builder, parent: f}, nil
+}
+
+// Call calls a function, or the kernel that it stands for.
+func (f *function) Call(target compute.Function, inputs ...compute.Value) ([]compute.Value, error) {
+	if k := parseKernel(target.Name()); k != nil {
+		return emitCall(f.Function, inner(target), k, inputs)
+	}
+	return f.Function.Call(inner(target), inputs...)
+}
+
+// Sort sorts by a comparing function.
+func (f *function) Sort(comparator compute.Function, axis int, isStable bool, inputs ...compute.Value) ([]compute.Value, error) {
+	return f.Function.Sort(inner(comparator), axis, isStable, inputs...)
+}
+
+// While repeats one function while another is true.
+func (f *function) While(cond, body compute.Function, initialState ...compute.Value) ([]compute.Value, error) {
+	return f.Function.While(inner(cond), inner(body), initialState...)
+}
+
+// If calls one of two functions.
+func (f *function) If(pred compute.Value, trueBranch, falseBranch compute.Function) ([]compute.Value, error) {
+	return f.Function.If(pred, inner(trueBranch), inner(falseBranch))
+}

@@ -1,0 +1,140 @@
+//go:build cgo && linux && (amd64 || arm64)
+
+package native
+
+// #cgo CFLAGS: -O3 -std=gnu11
+// #cgo LDFLAGS: -ldl
+// #include <stdlib.h>
+// #include "handlers.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/go-xla/stablehlo"
+	xlashapes "github.com/gomlx/go-xla/types/shapes"
+)
+
+// registered remembers the plugins that know the kernels: path to error.
+var registered sync.Map
+
+// register makes the kernels known to the backend's plugin.
+func register(backend compute.Backend) error {
+	x, ok := backend.(*xla.Backend)
+	if !ok || !strings.Contains(strings.ToLower(x.PluginName()), "cpu") {
+		return errors.New("it is not XLA for the CPU")
+	}
+	path := x.PluginName()
+	if !filepath.IsAbs(path) {
+		path = pjrt.AvailablePlugins()[path]
+	}
+	once, _ := registered.LoadOrStore(path, sync.OnceValue(func() error {
+		text := C.CString(path)
+		defer C.free(unsafe.Pointer(text))
+		if reason := C.kafisto_register(text); reason != nil {
+			return errors.New(C.GoString(reason))
+		}
+		return nil
+	}))
+	return once.(func() error)()
+}
+
+// instructions names the instruction set that the kernels use.
+func instructions() string { return C.GoString(C.kafisto_instructions()) }
+
+// emitCall adds to function a call of the kernel that target stands for.
+//
+// go-xla can call functions of the program, but not foreign ones. So it is let
+// add an ordinary call, and the statement that it added is then turned into a
+// foreign one; what it called stays in the program unused, and XLA drops it.
+func emitCall(function, target compute.Function, k *kernel, inputs []compute.Value) ([]compute.Value, error) {
+	caller, ok := function.(*xla.Function)
+	if !ok {
+		return nil, fmt.Errorf("native: function of a %T", function)
+	}
+	program, err := programOf(caller)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := caller.Call(target, inputs...)
+	if err != nil {
+		return nil, err
+	}
+	operation, err := customCall()
+	if err != nil {
+		return nil, err
+	}
+	statement := program.Statements[len(program.Statements)-1]
+	statement.OpType = operation.OpType
+	statement.Attributes = map[string]any{
+		"call_target_name": k.name,
+		"api_version":      int32(4), // typed foreign function
+		"backend_config":   text("{geometry = " + integers(k.geometry) + "}"),
+		"operand_layouts":  text(rowMajor(statement.Inputs)),
+		"result_layouts":   text(rowMajor(statement.Outputs)),
+	}
+	return outputs, nil
+}
+
+// programOf gives the part of the StableHLO program that go-xla keeps behind a
+// function, in a field that it does not export.
+func programOf(f *xla.Function) (*stablehlo.Function, error) {
+	field := reflect.ValueOf(f).Elem().FieldByName("fn")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[*stablehlo.Function]() {
+		return nil, errors.New("native: this version of go-xla keeps its programs differently")
+	}
+	return (*stablehlo.Function)(field.UnsafePointer()), nil
+}
+
+// customCall is a statement that calls a foreign function, in a program of its
+// own: go-xla exports no other way to its operation's name.
+var customCall = sync.OnceValues(func() (*stablehlo.Statement, error) {
+	program := stablehlo.New("pattern").Main()
+	shape := xlashapes.Make(dtypes.Float32)
+	x, err := program.Input(shape)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := stablehlo.CustomCallV2("pattern", "", []*stablehlo.Value{x}, nil, []xlashapes.Shape{shape}, nil); err != nil {
+		return nil, err
+	}
+	return program.Statements[0], nil
+})
+
+// text is an attribute that is written as it stands.
+type text string
+
+// ToStableHLO is how go-xla writes an attribute.
+func (t text) ToStableHLO() string { return string(t) }
+
+// integers is a StableHLO array of integers.
+func integers(values []int64) string {
+	return "array<i64: " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(values)), ", "), "[]") + ">"
+}
+
+// rowMajor is the layouts of values whose last axis is contiguous.
+func rowMajor(values []*stablehlo.Value) string {
+	layouts := make([]string, len(values))
+	for i, v := range values {
+		var axes []string
+		for axis := v.Shape().Rank() - 1; axis >= 0; axis-- {
+			axes = append(axes, fmt.Sprint(axis))
+		}
+		if len(axes) == 0 {
+			layouts[i] = "dense<> : tensor<0xindex>"
+			continue
+		}
+		layouts[i] = fmt.Sprintf("dense<[%s]> : tensor<%dxindex>", strings.Join(axes, ", "), len(axes))
+	}
+	return "[" + strings.Join(layouts, ", ") + "]"
+}

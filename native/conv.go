@@ -1,0 +1,81 @@
+package native
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Conv is the geometry of a two-dimensional cross-correlation: images are
+// [batch, height, width, channels], weights [kernel height, kernel width,
+// channels in, channels out]. For arrays of two, index 0 is the vertical axis.
+type Conv struct {
+	Batch      int
+	In, Out    [2]int // sizes of the images
+	InChannels int
+	Channels   int // of the result
+	Kernel     [2]int
+	Stride     [2]int
+	// Padding is the zeros before the first row and column; those after the last
+	// are as many as Out needs.
+	Padding [2]int
+}
+
+// maxSegments is MAX_SEGMENTS of the C code: how many runs of at most maxRun
+// numbers a window may have.
+const (
+	maxSegments = 64
+	maxRun      = 1024
+)
+
+// Supported tells whether the kernels can compute the three products of this
+// geometry in that number type: float32 alone, and no windows of extreme size.
+func (c Conv) Supported(dtype dtypes.DType) bool {
+	widest := c.Kernel[1] * max(c.InChannels, c.Channels)
+	return dtype == dtypes.Float32 && c.Kernel[0]*((widest+maxRun-1)/maxRun) <= maxSegments
+}
+
+// geometry is in the order of the C struct convolution.
+func (c Conv) geometry() []int64 {
+	var numbers []int64
+	for _, n := range []int{c.Batch, c.In[0], c.In[1], c.InChannels, c.Out[0], c.Out[1], c.Channels,
+		c.Kernel[0], c.Kernel[1], c.Stride[0], c.Stride[1], c.Padding[0], c.Padding[1]} {
+		numbers = append(numbers, int64(n))
+	}
+	return numbers
+}
+
+func (c Conv) inputs() shapes.Shape {
+	return shapes.Make(dtypes.Float32, c.Batch, c.In[0], c.In[1], c.InChannels)
+}
+
+func (c Conv) outputs() shapes.Shape {
+	return shapes.Make(dtypes.Float32, c.Batch, c.Out[0], c.Out[1], c.Channels)
+}
+
+func (c Conv) weights() shapes.Shape {
+	return shapes.Make(dtypes.Float32, c.Kernel[0], c.Kernel[1], c.InChannels, c.Channels)
+}
+
+// Forward convolves x with w. Like the other two products it needs a backend
+// with the kernels ([Available]), has no gradient of its own, and panics if a
+// shape is not the geometry's.
+func (c Conv) Forward(x, w *Node) *Node {
+	x.AssertDims(c.inputs().Dimensions...)
+	w.AssertDims(c.weights().Dimensions...)
+	return call("conv_forward", c.geometry(), []shapes.Shape{c.outputs()}, x, w)[0]
+}
+
+// InputGradient is the gradient of sum(Forward(x, w) * dy) with respect to x.
+func (c Conv) InputGradient(dy, w *Node) *Node {
+	dy.AssertDims(c.outputs().Dimensions...)
+	w.AssertDims(c.weights().Dimensions...)
+	return call("conv_input_gradient", c.geometry(), []shapes.Shape{c.inputs()}, dy, w)[0]
+}
+
+// WeightGradient is the gradient of sum(Forward(x, w) * dy) with respect to w.
+func (c Conv) WeightGradient(x, dy *Node) *Node {
+	x.AssertDims(c.inputs().Dimensions...)
+	dy.AssertDims(c.outputs().Dimensions...)
+	return call("conv_weight_gradient", c.geometry(), []shapes.Shape{c.weights()}, x, dy)[0]
+}

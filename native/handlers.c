@@ -1,0 +1,125 @@
+// What XLA calls: each handler takes the buffers and the geometry from XLA's
+// call frame and runs a kernel on XLA's own threads.
+
+#include "handlers.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "ffi.h"
+#include "kernels.h"
+
+static ffi_error *fail(const ffi_call *call, const char *message) {
+  ffi_error_create e = {sizeof e, 0, message, FFI_INTERNAL};
+  return call->api->error_create(&e);
+}
+
+// describe answers XLA's question which version of the interface a handler
+// speaks: the one that it is asked in. It returns 0 when there was no question.
+static int describe(const ffi_call *call) {
+  ffi_metadata_extension *e = (ffi_metadata_extension *)call->extensions;
+  if (!e || e->base.type != FFI_EXTENSION_METADATA)
+    return 0;
+  e->metadata->version.major = call->api->version.major;
+  e->metadata->version.minor = call->api->version.minor;
+  e->metadata->traits = 0;
+  return 1;
+}
+
+typedef struct pool {
+  const ffi_api *api;
+  ffi_context *context;
+} pool;
+
+static int schedule(void *context, task_fn *task, void *data) {
+  pool *p = context;
+  ffi_schedule s = {sizeof s, 0, p->context, task, data};
+  return p->api->schedule(&s) != 0;
+}
+
+static team *gather(const ffi_call *call, pool *p) {
+  int64_t threads = 1;
+  ffi_threads n = {sizeof n, 0, call->context, &threads};
+  p->api = call->api;
+  p->context = call->context;
+  if (call->api->threads(&n))
+    threads = 1;
+  executor e = {schedule, p, (int)threads};
+  return team_start(&e);
+}
+
+// numbers gives the handler's only attribute, an array of n integers, or NULL.
+static const int64_t *numbers(const ffi_call *call, size_t n) {
+  if (call->attributes.size != 1 || call->attributes.types[0] != FFI_ATTRIBUTE_ARRAY)
+    return 0;
+  const ffi_array *a = call->attributes.values[0];
+  return a->dtype == FFI_INT64 && a->size == n ? a->data : 0;
+}
+
+static int has_buffers(const ffi_list *l, int64_t n) {
+  if (l->size != n)
+    return 0;
+  for (int64_t i = 0; i < n; i++)
+    if (l->buffers[i]->dtype != FFI_FLOAT32)
+      return 0;
+  return 1;
+}
+
+static float *argument(const ffi_call *call, int i) { return call->arguments.buffers[i]->data; }
+static float *result(const ffi_call *call, int i) { return call->results.buffers[i]->data; }
+
+typedef int conv_kernel(team *, const convolution *, const float *, const float *, float *);
+
+static ffi_error *convolve(const ffi_call *call, conv_kernel *kernel) {
+  if (describe(call))
+    return 0;
+  const convolution *c = (const convolution *)numbers(call, sizeof *c / sizeof(int64_t));
+  if (!c || !has_buffers(&call->arguments, 2) || !has_buffers(&call->results, 1))
+    return fail(call, "kafisto: a convolution was called with other arguments than it was made for");
+  pool p;
+  team *t = gather(call, &p);
+  int status = t ? kernel(t, c, argument(call, 0), argument(call, 1), result(call, 0)) : -1;
+  if (t)
+    team_end(t);
+  return status == 0 ? 0 : fail(call, "kafisto: not enough memory for a convolution");
+}
+
+static ffi_error *conv_forward(ffi_call *call) { return convolve(call, best_kernels()->conv_forward); }
+static ffi_error *conv_input_gradient(ffi_call *call) { return convolve(call, best_kernels()->conv_input_gradient); }
+static ffi_error *conv_weight_gradient(ffi_call *call) { return convolve(call, best_kernels()->conv_weight_gradient); }
+
+static const struct {
+  const char *name;
+  ffi_error *(*handler)(ffi_call *);
+} handlers[] = {
+    {"kafisto_conv_forward", conv_forward},
+    {"kafisto_conv_input_gradient", conv_input_gradient},
+    {"kafisto_conv_weight_gradient", conv_weight_gradient},
+};
+
+const char *kafisto_register(const char *plugin) {
+  void *library = dlopen(plugin, RTLD_LAZY | RTLD_NOLOAD);
+  if (!library)
+    return "its plugin is not loaded from where its path says";
+  const pjrt_api *(*get)(void) = (const pjrt_api *(*)(void))dlsym(library, "GetPjrtApi");
+  if (!get)
+    return "its plugin is no PJRT plugin";
+  pjrt_extension *e = get()->extensions;
+  while (e && e->type != PJRT_EXTENSION_FFI)
+    e = e->next;
+  if (!e || e->struct_size < sizeof(pjrt_ffi_extension))
+    return "its plugin takes no foreign functions";
+  for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+    pjrt_register_handler r = {.struct_size = sizeof r,
+                               .target_name = handlers[i].name,
+                               .target_name_size = strlen(handlers[i].name),
+                               .handler = (void *)handlers[i].handler,
+                               .platform_name = "Host",
+                               .platform_name_size = 4};
+    if (((pjrt_ffi_extension *)e)->register_handler(&r))
+      return "its plugin refuses foreign functions";
+  }
+  return 0;
+}
+
+const char *kafisto_instructions(void) { return best_kernels()->name; }

@@ -1,0 +1,11 @@
+#ifndef KAFISTO_HANDLERS_H
+#define KAFISTO_HANDLERS_H
+
+// kafisto_register makes the kernels known to the XLA plugin that was loaded
+// from a path. It returns NULL, or what is wrong.
+const char *kafisto_register(const char *plugin);
+
+// kafisto_instructions names the instruction set that the kernels use.
+const char *kafisto_instructions(void);
+
+#endif

@@ -1,0 +1,38 @@
+// The kernels, compiled once for each instruction set.
+#ifndef KAFISTO_KERNELS_H
+#define KAFISTO_KERNELS_H
+
+#include "team.h"
+
+// convolution is the geometry of a two-dimensional cross-correlation: images
+// are [batch, height, width, channels], weights [kernel height, kernel width,
+// channels in, channels out]. The field order is that of the Go struct Conv.
+typedef struct convolution {
+  int64_t n;           // batch
+  int64_t h, w, ci;    // input
+  int64_t oh, ow, co;  // output
+  int64_t kh, kw;      // kernel
+  int64_t sh, sw;      // strides
+  int64_t pt, pl;      // zeros added above and to the left; below and to the right as oh and ow need
+} convolution;
+
+// Each kernel returns 0, or a negative number when there is no memory.
+typedef struct kernels {
+  const char *name;
+  // y = x * w
+  int (*conv_forward)(team *t, const convolution *c, const float *x, const float *w, float *y);
+  // dx, the gradient of sum(y * dy) with respect to x
+  int (*conv_input_gradient)(team *t, const convolution *c, const float *dy, const float *w, float *dx);
+  // dw, the same with respect to w
+  int (*conv_weight_gradient)(team *t, const convolution *c, const float *x, const float *dy, float *dw);
+} kernels;
+
+// The kernels for each instruction set; NULL where the compiler has none.
+const kernels *kernels_avx512(void);
+const kernels *kernels_avx2(void);
+const kernels *kernels_portable(void);
+
+// best_kernels are the fastest that this processor can run.
+const kernels *best_kernels(void);
+
+#endif

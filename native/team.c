@@ -1,0 +1,140 @@
+#include "team.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+// A job is the items of one team_run. Threads claim items by counting up; the
+// generation in the upper half of a claim tells jobs apart, so that a helper
+// that comes late to a job never claims from the next one by mistake.
+struct team {
+  int threads;
+  atomic_int references;
+  atomic_int next_thread;
+  atomic_int closed;
+  atomic_uint_fast64_t claim; // generation << 32 | next item
+  atomic_int_fast64_t done;
+  atomic_int_fast64_t items;
+  item_fn *_Atomic fn;
+  void *_Atomic argument;
+};
+
+static void relax(unsigned *spins) {
+  if (++*spins < 4096) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  } else {
+    sched_yield();
+  }
+}
+
+static void release(team *t) {
+  if (atomic_fetch_sub(&t->references, 1) == 1)
+    free(t);
+}
+
+// work claims items of the present job until there are none.
+static void work(team *t, int thread) {
+  for (;;) {
+    uint64_t claim = atomic_load(&t->claim);
+    int64_t item = (int64_t)(claim & 0xffffffffu), n = atomic_load(&t->items);
+    item_fn *fn = atomic_load(&t->fn);
+    void *argument = atomic_load(&t->argument);
+    if (item >= n)
+      return;
+    // Fails when another thread was faster, or when this job is over.
+    if (!atomic_compare_exchange_weak(&t->claim, &claim, claim + 1))
+      continue;
+    fn(argument, item, thread);
+    atomic_fetch_add(&t->done, 1);
+  }
+}
+
+static void help(void *data) {
+  team *t = data;
+  int thread = atomic_fetch_add(&t->next_thread, 1);
+  unsigned spins = 0;
+  while (!atomic_load(&t->closed)) {
+    uint64_t claim = atomic_load(&t->claim);
+    if ((int64_t)(claim & 0xffffffffu) < atomic_load(&t->items)) {
+      work(t, thread);
+      spins = 0;
+    } else {
+      relax(&spins);
+    }
+  }
+  release(t);
+}
+
+team *team_start(const executor *e) {
+  team *t = calloc(1, sizeof *t);
+  if (!t)
+    return NULL;
+  atomic_init(&t->references, 1);
+  atomic_init(&t->next_thread, 1);
+  t->threads = 1;
+  for (int i = 1; i < e->threads; i++) {
+    atomic_fetch_add(&t->references, 1);
+    if (e->schedule(e->context, help, t) != 0) {
+      atomic_fetch_sub(&t->references, 1);
+      break;
+    }
+    t->threads++;
+  }
+  return t;
+}
+
+int team_threads(const team *t) { return t->threads; }
+
+void team_run(team *t, int64_t n, item_fn *fn, void *argument) {
+  if (t->threads == 1 || n == 1) {
+    for (int64_t i = 0; i < n; i++)
+      fn(argument, i, 0);
+    return;
+  }
+  // No items until all of the job is in place; a new generation last.
+  uint64_t generation = atomic_load(&t->claim) >> 32;
+  atomic_store(&t->items, 0);
+  atomic_store(&t->done, 0);
+  atomic_store(&t->claim, (generation + 1) << 32 | 0xffffffffu);
+  atomic_store(&t->fn, fn);
+  atomic_store(&t->argument, argument);
+  atomic_store(&t->items, n);
+  atomic_store(&t->claim, (generation + 2) << 32);
+  work(t, 0);
+  unsigned spins = 0;
+  while (atomic_load(&t->done) < n)
+    relax(&spins);
+}
+
+void team_end(team *t) {
+  atomic_store(&t->closed, 1);
+  release(t);
+}
+
+enum { SLOTS = 8 };
+static _Thread_local struct {
+  void *memory;
+  int64_t size;
+} slots[SLOTS];
+
+void *scratch(int slot, int64_t size) {
+  if (slots[slot].size < size) {
+    const int64_t huge = 2 << 20;
+    int64_t whole = (size + huge - 1) / huge * huge;
+    free(slots[slot].memory);
+    slots[slot].size = 0;
+    slots[slot].memory = aligned_alloc(huge, whole);
+    if (!slots[slot].memory)
+      return NULL;
+#ifdef __linux__
+    madvise(slots[slot].memory, whole, MADV_HUGEPAGE);
+#endif
+    slots[slot].size = whole;
+  }
+  return slots[slot].memory;
+}
