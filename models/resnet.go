@@ -38,7 +38,7 @@ type stage struct {
 
 // logits builds the network.
 func (r residualNetwork) logits(scope *model.Scope, images *Node) *Node {
-	x := nn.ReLU(normalizedConv(scope.In("stem"), images, r.stages[0].channels, 3, 1))
+	x := rectifiedConv(scope.In("stem"), images, r.stages[0].channels, 3, 1)
 	for i, stage := range r.stages {
 		for j := range stage.blocks {
 			stride := 1
@@ -53,9 +53,10 @@ func (r residualNetwork) logits(scope *model.Scope, images *Node) *Node {
 
 // basicBlock adds two 3x3 convolutions to a shortcut.
 func basicBlock(scope *model.Scope, x *Node, channels, stride int) *Node {
-	y := nn.ReLU(normalizedConv(scope.In("conv1"), x, channels, 3, stride))
-	y = normalizedConv(scope.In("conv2"), y, channels, 3, 1)
-	return nn.ReLU(Add(y, shortcut(scope, x, channels, stride)))
+	y := rectifiedConv(scope.In("conv1"), x, channels, 3, stride)
+	scope2 := scope.In("conv2")
+	y = squareConv(scope2, y, channels, 3, 1)
+	return nn.BatchNormReLU(scope2.In("norm"), y, shortcut(scope, x, channels, stride))
 }
 
 // shortcut is x itself where a block keeps its shape, and a normalised 1x1 convolution elsewhere.
@@ -63,13 +64,17 @@ func shortcut(scope *model.Scope, x *Node, channels, stride int) *Node {
 	if stride == 1 && x.Shape().Dimensions[3] == channels {
 		return x
 	}
-	return normalizedConv(scope.In("shortcut"), x, channels, 1, stride)
+	scope = scope.In("shortcut")
+	return nn.BatchNorm(scope.In("norm"), squareConv(scope, x, channels, 1, stride))
 }
 
-// normalizedConv is a square convolution without bias, padded by half of its size as PyTorch's
-// networks are, and batch normalisation.
-func normalizedConv(scope *model.Scope, x *Node, channels, size, stride int) *Node {
-	y := nn.Conv(scope, x).Channels(channels).KernelSize(size).Strides(stride).Padding(size / 2).
+// rectifiedConv is a square convolution, batch normalisation and the rectifier.
+func rectifiedConv(scope *model.Scope, x *Node, channels, size, stride int) *Node {
+	return nn.BatchNormReLU(scope.In("norm"), squareConv(scope, x, channels, size, stride), nil)
+}
+
+// squareConv is a convolution without bias, padded by half of its size as PyTorch's networks are.
+func squareConv(scope *model.Scope, x *Node, channels, size, stride int) *Node {
+	return nn.Conv(scope, x).Channels(channels).KernelSize(size).Strides(stride).Padding(size / 2).
 		Bias(false).Initializer(nn.KaimingNormal(scope)).Done()
-	return nn.BatchNorm(scope.In("norm"), y)
 }

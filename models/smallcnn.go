@@ -11,8 +11,8 @@ import (
 // batch and rectified, and a linear layer on all that is left of the image.
 func SmallCNN(classes int) Classifier {
 	return func(scope *model.Scope, images *Node) *Node {
-		x := nn.ReLU(normalizedConv(scope.In("conv1"), images, 16, 5, 2))
-		x = nn.ReLU(normalizedConv(scope.In("conv2"), x, 32, 3, 2))
+		x := rectifiedConv(scope.In("conv1"), images, 16, 5, 2)
+		x = rectifiedConv(scope.In("conv2"), x, 32, 3, 2)
 		x = Reshape(x, x.Shape().Dimensions[0], -1)
 		return nn.Linear(scope.In("classifier"), x, classes)
 	}

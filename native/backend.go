@@ -38,6 +38,14 @@ func Available(backend compute.Backend) bool {
 // "avx512", "avx2" or "portable"; "" where there are none.
 func Instructions() string { return instructions() }
 
+// KeepMemory tells the C library's allocator, from which XLA takes the memory
+// of every step, to keep what it got from the system, in huge pages where the
+// system has them. Without it, XLA's CPU backend returns and fetches hundreds
+// of megabytes each step. It is for whole programs, not for libraries, and has
+// its effect before XLA is loaded; with another C library than glibc it does
+// nothing.
+func KeepMemory() { keepMemory() }
+
 // wrapped is a backend whose functions can call kernels.
 type wrapped struct{ compute.Backend }
 

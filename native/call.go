@@ -20,11 +20,11 @@ type kernel struct {
 // is never run. parseKernel reads such a name; others give nil.
 func parseKernel(function string) *kernel {
 	words := strings.Split(function, ".")
-	if len(words) < 2 || words[0] != "kafisto" {
+	if len(words) < 3 || words[0] != "kafisto" {
 		return nil
 	}
-	k := &kernel{name: "kafisto_" + words[1]}
-	for _, word := range words[2:] {
+	k := &kernel{name: "kafisto_" + words[2]}
+	for _, word := range words[3:] {
 		number, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
 			return nil
@@ -34,9 +34,9 @@ func parseKernel(function string) *kernel {
 	return k
 }
 
-// functionName is the name that parseKernel reads.
-func functionName(name string, geometry []int64) string {
-	text := "kafisto." + name
+// functionName is a name that parseKernel reads, the serial-th of its graph.
+func functionName(serial int, name string, geometry []int64) string {
+	text := fmt.Sprintf("kafisto.%d.%s", serial, name)
 	for _, number := range geometry {
 		text += "." + strconv.FormatInt(number, 10)
 	}
@@ -56,10 +56,13 @@ func call(name string, geometry []int64, outputs []shapes.Shape, inputs ...*Node
 		known = make(map[string]*Function)
 		g.AttachState(functionsKey{}, known)
 	}
-	key := functionName(name, geometry)
+	key := fmt.Sprint(name, geometry)
+	for _, input := range inputs {
+		key += input.Shape().String()
+	}
 	f, ok := known[key]
 	if !ok {
-		f = NewFunction(g, key, func(g *Graph) []*Node {
+		f = NewFunction(g, functionName(len(known), name, geometry), func(g *Graph) []*Node {
 			for i, input := range inputs {
 				Parameter(g, fmt.Sprintf("input%d", i), input.Shape())
 			}

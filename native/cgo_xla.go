@@ -3,7 +3,7 @@
 package native
 
 // #cgo CFLAGS: -O3 -std=gnu11
-// #cgo LDFLAGS: -ldl
+// #cgo LDFLAGS: -ldl -lm
 // #include <stdlib.h>
 // #include "handlers.h"
 import "C"
@@ -51,6 +51,9 @@ func register(backend compute.Backend) error {
 
 // instructions names the instruction set that the kernels use.
 func instructions() string { return C.GoString(C.kafisto_instructions()) }
+
+// keepMemory makes the C library's allocator keep its memory.
+var keepMemory = sync.OnceFunc(func() { C.kafisto_keep_memory() })
 
 // emitCall adds to function a call of the kernel that target stands for.
 //

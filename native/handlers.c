@@ -68,6 +68,17 @@ static int has_buffers(const ffi_list *l, int64_t n) {
 static float *argument(const ffi_call *call, int i) { return call->arguments.buffers[i]->data; }
 static float *result(const ffi_call *call, int i) { return call->results.buffers[i]->data; }
 
+static ffi_error *mismatch(const ffi_call *call) {
+  return fail(call, "kafisto: a kernel was called with other arguments than it was made for");
+}
+
+// finish sends the team home and reports a kernel's status.
+static ffi_error *finish(const ffi_call *call, team *t, int status) {
+  if (t)
+    team_end(t);
+  return status == 0 ? 0 : fail(call, "kafisto: not enough memory for a kernel");
+}
+
 typedef int conv_kernel(team *, const convolution *, const float *, const float *, float *);
 
 static ffi_error *convolve(const ffi_call *call, conv_kernel *kernel) {
@@ -75,18 +86,44 @@ static ffi_error *convolve(const ffi_call *call, conv_kernel *kernel) {
     return 0;
   const convolution *c = (const convolution *)numbers(call, sizeof *c / sizeof(int64_t));
   if (!c || !has_buffers(&call->arguments, 2) || !has_buffers(&call->results, 1))
-    return fail(call, "kafisto: a convolution was called with other arguments than it was made for");
+    return mismatch(call);
   pool p;
   team *t = gather(call, &p);
-  int status = t ? kernel(t, c, argument(call, 0), argument(call, 1), result(call, 0)) : -1;
-  if (t)
-    team_end(t);
-  return status == 0 ? 0 : fail(call, "kafisto: not enough memory for a convolution");
+  return finish(call, t, t ? kernel(t, c, argument(call, 0), argument(call, 1), result(call, 0)) : -1);
 }
 
 static ffi_error *conv_forward(ffi_call *call) { return convolve(call, best_kernels()->conv_forward); }
 static ffi_error *conv_input_gradient(ffi_call *call) { return convolve(call, best_kernels()->conv_input_gradient); }
 static ffi_error *conv_weight_gradient(ffi_call *call) { return convolve(call, best_kernels()->conv_weight_gradient); }
+
+static ffi_error *norm_forward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const normalization *n = (const normalization *)numbers(call, sizeof *n / sizeof(int64_t));
+  int shortcut = call->arguments.size == 4;
+  if (!n || !has_buffers(&call->arguments, 3 + shortcut) || !has_buffers(&call->results, 3))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->norm_forward(t, n, argument(call, 0), argument(call, 1), argument(call, 2),
+                                                 shortcut ? argument(call, 3) : 0, result(call, 0), result(call, 1),
+                                                 result(call, 2)));
+}
+
+static ffi_error *norm_backward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const normalization *n = (const normalization *)numbers(call, sizeof *n / sizeof(int64_t));
+  int shortcut = call->arguments.size == 7;
+  if (!n || !has_buffers(&call->arguments, 6 + shortcut) || !has_buffers(&call->results, 3 + shortcut))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->norm_backward(t, n, argument(call, 0), argument(call, 1), argument(call, 2),
+                                                  argument(call, 3), argument(call, 4), argument(call, 5),
+                                                  shortcut ? argument(call, 6) : 0, result(call, 0), result(call, 1),
+                                                  result(call, 2), shortcut ? result(call, 3) : 0));
+}
 
 static const struct {
   const char *name;
@@ -95,6 +132,8 @@ static const struct {
     {"kafisto_conv_forward", conv_forward},
     {"kafisto_conv_input_gradient", conv_input_gradient},
     {"kafisto_conv_weight_gradient", conv_weight_gradient},
+    {"kafisto_norm_forward", norm_forward},
+    {"kafisto_norm_backward", norm_backward},
 };
 
 const char *kafisto_register(const char *plugin) {

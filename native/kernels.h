@@ -16,6 +16,14 @@ typedef struct convolution {
   int64_t pt, pl;      // zeros added above and to the left; below and to the right as oh and ow need
 } convolution;
 
+// normalization is a batch normalisation of [rows, channels], see nn.BatchNorm.
+// The field order is that of the Go struct Norm.
+typedef struct normalization {
+  int64_t rows, channels;
+  int64_t epsilon; // in billionths
+  int64_t relu;    // whether the rectifier follows
+} normalization;
+
 // Each kernel returns 0, or a negative number when there is no memory.
 typedef struct kernels {
   const char *name;
@@ -25,6 +33,14 @@ typedef struct kernels {
   int (*conv_input_gradient)(team *t, const convolution *c, const float *dy, const float *w, float *dx);
   // dw, the same with respect to w
   int (*conv_weight_gradient)(team *t, const convolution *c, const float *x, const float *dy, float *dw);
+  // y = relu((x - mean) / deviation * scale + offset + shortcut), with the rows'
+  // mean and biased variance; shortcut may be NULL.
+  int (*norm_forward)(team *t, const normalization *n, const float *x, const float *scale, const float *offset,
+                      const float *shortcut, float *y, float *mean, float *variance);
+  // Its gradients; y is needed, and d_shortcut given, where there is a shortcut.
+  int (*norm_backward)(team *t, const normalization *n, const float *dy, const float *x, const float *mean,
+                       const float *variance, const float *scale, const float *offset, const float *y, float *dx,
+                       float *d_scale, float *d_offset, float *d_shortcut);
 } kernels;
 
 // The kernels for each instruction set; NULL where the compiler has none.

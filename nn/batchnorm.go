@@ -1,11 +1,14 @@
 package nn
 
 import (
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/initializer"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // PyTorch's settings of batch normalisation.
@@ -29,6 +32,16 @@ const (
 //
 // Reference: Ioffe and Szegedy, "Batch Normalization", 2015.
 func BatchNorm(scope *model.Scope, x *Node) *Node {
+	return batchNorm(scope, x, nil, false)
+}
+
+// BatchNormReLU is ReLU(BatchNorm(scope, x) + shortcut), in fewer passes over memory where the
+// backend has a kernel for it. The shortcut has x's shape; nil is none.
+func BatchNormReLU(scope *model.Scope, x, shortcut *Node) *Node {
+	return batchNorm(scope, x, shortcut, true)
+}
+
+func batchNorm(scope *model.Scope, x, shortcut *Node, relu bool) *Node {
 	if x.Rank() < 2 {
 		exceptions.Panicf("nn: batch normalisation %s: input must have a batch and a channel axis, it is %s",
 			scope.Scope(), x.Shape())
@@ -46,18 +59,35 @@ func BatchNorm(scope *model.Scope, x *Node) *Node {
 	if !scope.IsTraining(g) {
 		factor := Div(scale, standardDeviation(value(runningVariance, g)))
 		shift := Sub(offset, Mul(value(runningMean, g), factor))
-		return Add(Mul(x, alongLastAxis(factor, x.Rank())), alongLastAxis(shift, x.Rank()))
+		return finishNorm(Add(Mul(x, alongLastAxis(factor, x.Rank())), alongLastAxis(shift, x.Rank())), shortcut, relu)
 	}
 	count := x.Shape().Size() / channels
 	if count < 2 {
 		exceptions.Panicf("nn: batch normalisation %s: training needs more than one value per channel, input is %s",
 			scope.Scope(), x.Shape())
 	}
-	mean, variance := batchMoments(x)
+	var y, mean, variance *Node
+	if native.Available(g.Backend()) && x.DType() == dtypes.Float32 {
+		y, mean, variance = nativeNormalize(x, scale, offset, shortcut, relu)
+	} else {
+		mean, variance = batchMoments(x)
+		y = finishNorm(normalize(x, mean, variance, scale, offset), shortcut, relu)
+	}
 	unbiased := MulScalar(variance, float64(count)/float64(count-1))
 	moveAverage(runningMean, mean)
 	moveAverage(runningVariance, unbiased)
-	return normalize(x, mean, variance, scale, offset)
+	return y
+}
+
+// finishNorm adds the shortcut, unless it is nil, and rectifies.
+func finishNorm(y, shortcut *Node, relu bool) *Node {
+	if shortcut != nil {
+		y = Add(y, shortcut)
+	}
+	if relu {
+		y = ReLU(y)
+	}
+	return y
 }
 
 // moveAverage moves a running average towards the batch's value, which it is not differentiated by.

@@ -35,3 +35,17 @@ func nativeWeightGradient(c native.Conv, x, dy *Node) *Node {
 	})
 	return dw
 }
+
+// nativeNormalize is normalize and what follows it by one kernel, with the batch's moments.
+func nativeNormalize(x, scale, offset, shortcut *Node, relu bool) (y, mean, variance *Node) {
+	n := native.Norm{Epsilon: batchNormEpsilon, ReLU: relu}
+	y, mean, variance = n.Forward(x, scale, offset, shortcut)
+	setGradient([]*Node{y, mean, variance}, func(adjoints []*Node) []*Node {
+		output := y
+		if shortcut == nil {
+			output = nil
+		}
+		return n.Backward(adjoints[0], x, mean, variance, scale, offset, output)
+	})
+	return y, mean, variance
+}
