@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 )
 
 // Wrap gives XLA's CPU backend the kernels of this package: a backend that does
@@ -37,14 +38,6 @@ func Available(backend compute.Backend) bool {
 // Instructions names the instruction set that the kernels use on this machine:
 // "avx512", "avx2" or "portable"; "" where there are none.
 func Instructions() string { return instructions() }
-
-// KeepMemory tells the C library's allocator, from which XLA takes the memory
-// of every step, to keep what it got from the system, in huge pages where the
-// system has them. Without it, XLA's CPU backend returns and fetches hundreds
-// of megabytes each step. It is for whole programs, not for libraries, and has
-// its effect before XLA is loaded; with another C library than glibc it does
-// nothing.
-func KeepMemory() { keepMemory() }
 
 // wrapped is a backend whose functions can call kernels.
 type wrapped struct{ compute.Backend }
@@ -112,6 +105,15 @@ func (f *function) Closure() (compute.Function, error) {
 		return nil, err
 	}
 	return &function{Function: closure, builder: f.builder, parent: f}, nil
+}
+
+// Parameter adds an input, whose memory results may take if it is given away.
+func (f *function) Parameter(name string, shape shapes.Shape, sharding *compute.ShardingSpec) (compute.Value, error) {
+	value, err := f.Function.Parameter(name, shape, sharding)
+	if err == nil && f == f.builder.main {
+		allowReuse(f.Function)
+	}
+	return value, err
 }
 
 // Call calls a function, or the kernel that it stands for.

@@ -57,7 +57,8 @@ func (b *builder) Compile() (compute.Executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &executable{e, b.backend}, nil
+	returnMemory() // which the compiler leaves, some hundred megabytes
+	return &executable{Executable: e, backend: b.backend}, nil
 }
 
 // Execute runs the program.

@@ -52,8 +52,8 @@ func register(backend compute.Backend) error {
 // instructions names the instruction set that the kernels use.
 func instructions() string { return C.GoString(C.kafisto_instructions()) }
 
-// keepMemory makes the C library's allocator keep its memory.
-var keepMemory = sync.OnceFunc(func() { C.kafisto_keep_memory() })
+// returnMemory gives the holes in the C library's heap back to the system.
+func returnMemory() { C.kafisto_return_memory() }
 
 // emitCall adds to function a call of the kernel that target stands for.
 //
@@ -87,6 +87,25 @@ func emitCall(function, target compute.Function, k *kernel, inputs []compute.Val
 		"result_layouts":   text(rowMajor(statement.Outputs)),
 	}
 	return outputs, nil
+}
+
+// allowReuse lets XLA write results over the last parameter of a program's main
+// function when the caller gives it away: go-xla passes on that it is given
+// away, but does not compile for it.
+func allowReuse(main compute.Function) {
+	f, ok := main.(*xla.Function)
+	if !ok {
+		return
+	}
+	program, err := programOf(f)
+	if err != nil || len(program.Inputs) == 0 {
+		return // only slower
+	}
+	parameter := program.Inputs[len(program.Inputs)-1]
+	if parameter.Attributes == nil {
+		parameter.Attributes = map[string]any{}
+	}
+	parameter.Attributes["jax.buffer_donor"] = true
 }
 
 // programOf gives the part of the StableHLO program that go-xla keeps behind a

@@ -8,8 +8,8 @@ const char *kafisto_register(const char *plugin);
 // kafisto_instructions names the instruction set that the kernels use.
 const char *kafisto_instructions(void);
 
-// kafisto_keep_memory makes malloc keep what it got from the system, in huge
-// pages where it can.
-void kafisto_keep_memory(void);
+// kafisto_return_memory gives the holes in the C library's heap back to the
+// system.
+void kafisto_return_memory(void);
 
 #endif

@@ -122,19 +122,30 @@ static _Thread_local struct {
   int64_t size;
 } slots[SLOTS];
 
+// grow replaces a slot's memory: straight from the system where that can be, so
+// that it does not lie in the way of others in the heap.
+static void *grow(void *old, int64_t old_size, int64_t size) {
+#ifdef __linux__
+  if (old)
+    munmap(old, old_size);
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    return NULL;
+  madvise(memory, size, MADV_HUGEPAGE);
+  return memory;
+#else
+  (void)old_size;
+  free(old);
+  return aligned_alloc(64, size);
+#endif
+}
+
 void *scratch(int slot, int64_t size) {
   if (slots[slot].size < size) {
     const int64_t huge = 2 << 20;
     int64_t whole = (size + huge - 1) / huge * huge;
-    free(slots[slot].memory);
-    slots[slot].size = 0;
-    slots[slot].memory = aligned_alloc(huge, whole);
-    if (!slots[slot].memory)
-      return NULL;
-#ifdef __linux__
-    madvise(slots[slot].memory, whole, MADV_HUGEPAGE);
-#endif
-    slots[slot].size = whole;
+    slots[slot].memory = grow(slots[slot].memory, slots[slot].size, whole);
+    slots[slot].size = slots[slot].memory ? whole : 0;
   }
   return slots[slot].memory;
 }

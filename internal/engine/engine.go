@@ -132,9 +132,6 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 	if err != nil {
 		return nil, err
 	}
-	if choice == XLACPU {
-		native.KeepMemory()
-	}
 	backend, err := open(func() (compute.Backend, error) { return s.load(path) })
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: plugin %s does not load: %w", choice, path, err)

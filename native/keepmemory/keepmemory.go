@@ -1,0 +1,19 @@
+//go:build cgo
+
+// Package keepmemory, imported for its side effect, makes the C library's
+// allocator keep the memory that it got from the system, in huge pages where
+// the system has them:
+//
+//	import _ "github.com/kafisto/kafisto/native/keepmemory"
+//
+// XLA's CPU backend takes hundreds of megabytes from that allocator at the
+// beginning of each step and frees them at its end. Without this package glibc
+// returns them to the system every time, and a tenth to a third of a step is
+// spent on getting them back page by page.
+//
+// It is for programs, not for libraries. It has its effect before main starts,
+// with glibc on Linux; elsewhere it does nothing. Memory that is reserved but
+// not used is not counted as resident.
+package keepmemory
+
+import "C"

@@ -1,0 +1,4 @@
+//go:build !cgo
+
+// Package keepmemory does nothing in programs without cgo, which have no XLA.
+package keepmemory
