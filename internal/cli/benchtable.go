@@ -20,9 +20,9 @@ type benchMachine struct {
 
 // benchRound is one round, as JSON.
 type benchRound struct {
-	Type  string `json:"type"`
-	Case  string `json:"case"`
-	Round int    `json:"round"` // from 1
+	Type   string `json:"type"`
+	Case   string `json:"case"`
+	Number int    `json:"round"` // from 1
 	bench.Round
 }
 
@@ -136,11 +136,20 @@ func (t *benchTable) summary(name string, r bench.Summary) {
 	if r.PeakMemory > 0 {
 		peak = fmt.Sprintf("%.0f MB", float64(r.PeakMemory)/1e6)
 	}
-	t.session.line("  %-22s %12s %12s %14.4g %10s %12s", name, milliseconds(r.Median), least, r.ItemsPerSecond, compile, peak)
+	t.session.line("  %-22s %12s %12s %14s %10s %12s", name, milliseconds(r.Median), least, figure(r.ItemsPerSecond), compile, peak)
 }
 
-// milliseconds is a time as text, with four digits.
-func milliseconds(seconds float64) string { return fmt.Sprintf("%.4g ms", 1e3*seconds) }
+// milliseconds is a time as text.
+func milliseconds(seconds float64) string { return figure(1e3*seconds) + " ms" }
+
+// figure is a positive number with at least four digits, without an exponent
+// unless it is tiny.
+func figure(value float64) string {
+	if value >= 1000 {
+		return fmt.Sprintf("%.0f", value)
+	}
+	return fmt.Sprintf("%.4g", value)
+}
 
 // after puts a mark before a text, if there is one.
 func after(mark, text string) string {
