@@ -73,7 +73,7 @@ func readPeer(stdout string) (Round, error) {
 		if line == "" {
 			return Round{}, errors.New("bench: the peer printed nothing: it must print a line of JSON with median_s and items_per_s")
 		}
-		return Round{}, fmt.Errorf("bench: the peer printed no line of JSON with median_s and items_per_s; its last line is %q", line)
+		return Round{}, fmt.Errorf("bench: the peer printed no line of JSON with median_s and items_per_s; its last line is %q", cut(line))
 	}
 	for name, value := range map[string]float64{"median_s": *found.Median, "items_per_s": *found.ItemsPerSecond} {
 		if !(value > 0) || math.IsInf(value, 0) {

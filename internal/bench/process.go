@@ -48,7 +48,7 @@ func (p process) run(ctx context.Context) (finished, error) {
 	case limited.Err() != nil:
 		return out, fmt.Errorf("bench: %s was not done after %s and was stopped: make the timeout longer, or the steps fewer", p.who, p.timeout)
 	case errors.As(err, &exit):
-		return out, fmt.Errorf("bench: %s failed (%s)%s", p.who, exit, after(": ", lastLine(out.stderr)))
+		return out, fmt.Errorf("bench: %s failed (%s)%s", p.who, exit, after(": ", cut(lastLine(out.stderr))))
 	case err != nil:
 		return out, fmt.Errorf("bench: %s does not run: %w: check its command line", p.who, err)
 	}
@@ -68,13 +68,17 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// lastLine is the last line of a text that is not blank, cut where it is long.
+// lastLine is the last line of a text that is not blank.
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
-	line := strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+}
+
+// cut is a line as it fits into a sentence.
+func cut(line string) string {
 	const most = 300
 	if letters := []rune(line); len(letters) > most {
-		line = string(letters[:most]) + "…"
+		return string(letters[:most]) + "…"
 	}
 	return line
 }

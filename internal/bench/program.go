@@ -32,7 +32,7 @@ func (p Program) Round(ctx context.Context) (Round, error) {
 	var m Measurement
 	line := lastLine(out.stdout)
 	if err := json.Unmarshal([]byte(line), &m); err != nil || m.Type != "measurement" {
-		return Round{}, fmt.Errorf("bench: the measured process printed no measurement%s", after(" but ", line))
+		return Round{}, fmt.Errorf("bench: the measured process printed no measurement%s", after(" but ", cut(line)))
 	}
 	return Round{
 		Name: "ours", Median: m.Median, Min: m.Min, ItemsPerSecond: m.ItemsPerSecond, Compile: m.Compile,
