@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -43,13 +42,13 @@ func (c *benchCommand) Run(s *session) error {
 	}
 	cases, err := bench.Select(c.Cases)
 	if err == nil {
-		err = c.check()
+		err = c.check(cases)
 	}
 	if err != nil {
 		return usage(err)
 	}
 	if c.Child {
-		return c.measure(s, cases)
+		return c.measure(s, cases[0])
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -73,7 +72,7 @@ func (c *benchCommand) options() bench.Options {
 }
 
 // check finds what can be wrong before anything is started.
-func (c *benchCommand) check() error {
+func (c *benchCommand) check(cases []bench.Case) error {
 	if _, err := engine.Parse(c.Engine); err != nil {
 		return err
 	}
@@ -82,6 +81,14 @@ func (c *benchCommand) check() error {
 	}
 	if c.Timeout <= 0 {
 		return fmt.Errorf("timeout is %s: it must be positive", c.Timeout)
+	}
+	if c.Child && len(cases) != 1 {
+		return fmt.Errorf("--child measures one case, not %d: name one", len(cases))
+	}
+	if c.Peer != "" {
+		if _, err := bench.NewPeer(c.Peer, cases[0], c.options(), c.Timeout); err != nil {
+			return err
+		}
 	}
 	return c.options().Check()
 }
@@ -127,7 +134,7 @@ func (c *benchCommand) compare(s *session, self string, one bench.Case, table *b
 		table.round(one, round, c.Rounds, r)
 	}, contenders...)
 	if s.ctx.Err() != nil {
-		return fmt.Errorf("stopped in case %s: %w", one.Name, s.ctx.Err())
+		return advisedError{s.ctx.Err(), "stopped in case " + one.Name}
 	}
 	if err != nil {
 		return fmt.Errorf("case %s: %w", one.Name, err)
@@ -137,10 +144,7 @@ func (c *benchCommand) compare(s *session, self string, one bench.Case, table *b
 }
 
 // measure carries out one round in this process and prints it as JSON.
-func (c *benchCommand) measure(s *session, cases []bench.Case) error {
-	if len(cases) != 1 {
-		return usage(errors.New("--child measures one case: name one"))
-	}
+func (c *benchCommand) measure(s *session, one bench.Case) error {
 	choice, err := engine.Parse(c.Engine)
 	if err != nil {
 		return usage(err)
@@ -151,7 +155,7 @@ func (c *benchCommand) measure(s *session, cases []bench.Case) error {
 		return err
 	}
 	defer opened.Close()
-	m, err := bench.Measure(s.ctx, opened, cases[0], c.options())
+	m, err := bench.Measure(s.ctx, opened, one, c.options())
 	if err != nil {
 		return err
 	}
