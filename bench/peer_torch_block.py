@@ -7,7 +7,10 @@ CASE:
   optimizer             step of SGD (momentum 0.9, weight decay 5e-4) on ResNet-18's 11 million parameters in 62 tensors
   optimizer/adam        the same with Adam; any other optimizer/NAME is SGD
   conv/SHAPE/DIRECTION  one convolution, named as `kafisto bench --list` does
-Prints one line of JSON: median and least seconds a step, and items a second: images, GFLOP (conv) or steps (optimizer).
+  gemm                  product of two matrices of 2048 x 2048
+  memory                x <- x/2 + g over 128 MB each, in place
+Prints one line of JSON: median and least seconds a step, and items a second: images, GFLOP (conv, gemm), GB (memory) or
+steps (optimizer).
 
 Needs torch alone: python3 -m venv V && V/bin/pip install torch==2.15.0
 As a peer:
@@ -117,12 +120,23 @@ def optimizer(a, _):
     return torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=5e-4).step, 1
 
 
+def gemm(a, _):
+    x, y = (torch.randn(2048, 2048, device=a.device) for _ in range(2))
+    return lambda: x @ y, 2e-9 * 2048 ** 3
+
+
+def memory(a, _):
+    x, g = (torch.randn(32 << 20, device=a.device) for _ in range(2))
+    return lambda: torch.add(g, x, alpha=0.5, out=x), 1e-9 * 3 * 4 * (32 << 20)
+
+
 def main():
     a = arguments()
     torch.manual_seed(0)
     if a.device == "cpu":
         torch.set_num_threads(os.cpu_count())
-    kinds = {"bottleneck": block, "bottleneck2": block, "conv": convolution, "optimizer": optimizer}
+    kinds = {"bottleneck": block, "bottleneck2": block, "conv": convolution, "optimizer": optimizer,
+             "gemm": gemm, "memory": memory}
     prepare = kinds.get(a.case.split("/")[0])
     if prepare is None:
         raise SystemExit(f"no case is named {a.case!r}")

@@ -28,7 +28,7 @@ type measureFunc func(ctx context.Context, e *engine.Engine, o Options) (Measure
 
 // Cases returns all cases, group by group.
 func Cases() []Case {
-	return slices.Concat(stepCases(), blockCases(), convCases(), optimizerCases(), []Case{filterCost, pipeline}, compileCases())
+	return slices.Concat(stepCases(), blockCases(), convCases(), optimizerCases(), []Case{filterCost, pipeline}, compileCases(), machineCases())
 }
 
 // Select returns the cases that are named, in that order: each name is a case's
