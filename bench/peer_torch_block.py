@@ -8,7 +8,7 @@ CASE:
   optimizer/adam        the same with Adam; any other optimizer/NAME is SGD
   conv/SHAPE/DIRECTION  one convolution, named as `kafisto bench --list` does
   gemm                  product of two matrices of 2048 x 2048
-  memory                x <- x/2 + g over 128 MB each, in place
+  memory                x <- x/2 + g over 128 MB each in 16 tensors, in place
 Prints one line of JSON: median and least seconds a step, and items a second: images, GFLOP (conv, gemm), GB (memory) or
 steps (optimizer).
 
@@ -126,8 +126,13 @@ def gemm(a, _):
 
 
 def memory(a, _):
-    x, g = (torch.randn(32 << 20, device=a.device) for _ in range(2))
-    return lambda: torch.add(g, x, alpha=0.5, out=x), 1e-9 * 3 * 4 * (32 << 20)
+    pairs = [tuple(torch.randn(2 << 20, device=a.device) for _ in range(2)) for _ in range(16)]
+
+    def step():
+        for x, g in pairs:
+            torch.add(g, x, alpha=0.5, out=x)
+
+    return step, 1e-9 * 3 * 4 * 16 * (2 << 20)
 
 
 def main():
