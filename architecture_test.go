@@ -19,7 +19,8 @@ const module = "github.com/kafisto/kafisto"
 // way, from the command down to the filter.
 var arrows = map[string][]string{
 	"cmd/kafisto":                     {"internal/cli"},
-	"internal/cli":                    {"internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
+	"internal/cli":                    {"internal/bench", "internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
+	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/job", "internal/task", "internal/train", "models", "nn"},
 	"internal/job":                    {".", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "optim", "schedule"},
 	"internal/report":                 {"internal/runlog", "internal/atomicfile"},
 	"internal/task":                   {".", "internal/data", "internal/train", "models"},

@@ -38,6 +38,7 @@ type program struct {
 	Train   trainCommand   `cmd:"" help:"Train once."`
 	Compare compareCommand `cmd:"" help:"Train with several optimizers and seeds, and compare them."`
 	Report  reportCommand  `cmd:"" help:"Make the report of run folders again."`
+	Bench   benchCommand   `cmd:"" help:"Measure how fast it is, alone or in turn with another program."`
 	Data    dataCommand    `cmd:"" help:"List, fetch and check data sets."`
 	Engine  engineCommand  `cmd:"" help:"Show the engines, or install one."`
 	Version versionCommand `cmd:"" help:"Show the version and how the program was built."`

@@ -21,6 +21,7 @@ type session struct {
 	args           []string
 	stdout, stderr io.Writer
 	json, offline  bool
+	shown          map[string]bool // messages that are shown once
 }
 
 // output notes the first error of writing the results.

@@ -1,0 +1,136 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/kafisto/kafisto"
+	"github.com/kafisto/kafisto/internal/engine"
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/train"
+	"github.com/kafisto/kafisto/models"
+)
+
+// trained are the networks whose whole training step is a case, and its compile
+// time another. A new one joins with one line.
+var trained = []trainedCase{
+	classifier("resnet18", 32, 32, 3, 100),
+	classifier("small-cnn", 28, 28, 1, 10),
+}
+
+// trainedCase is something that is trained.
+type trainedCase struct {
+	name, unit string
+	batch      int                                                       // where none is asked for
+	items      int                                                       // in an example: 1 image, 35 words
+	problem    func(batch int) (train.Problem, error)                    // on made-up data
+	next       func(batch int) func() (inputs, labels []*tensors.Tensor) // gives the same batch again and again, in new tensors
+}
+
+// classifier is an image classifier of package models.
+func classifier(name string, height, width, channels, classes int) trainedCase {
+	return trainedCase{
+		name: name, unit: "images", batch: 128, items: 1,
+		problem: func(int) (train.Problem, error) {
+			network, err := models.ByName(name, classes)
+			return train.Problem{
+				Name: name, StepsPerEpoch: 1, Losses: kafisto.SparseCrossEntropyLogits,
+				Model: func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {
+					return []*graph.Node{network(scope, inputs[0])}
+				},
+			}, err
+		},
+		next: func(batch int) func() (inputs, labels []*tensors.Tensor) {
+			images := tensors.MustCopyFlatData[float32](random(1.7, batch, height, width, channels))
+			source := rand.New(rand.NewPCG(seed, seed))
+			classOf := make([]int32, batch)
+			for i := range classOf {
+				classOf[i] = source.Int32N(int32(classes))
+			}
+			return func() (inputs, labels []*tensors.Tensor) {
+				return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(images, batch, height, width, channels)},
+					[]*tensors.Tensor{tensors.FromFlatDataAndDimensions(classOf, batch)}
+			}
+		},
+	}
+}
+
+// stepCases are whole training steps: the very graph that training runs, with
+// the batch handed over from the host and the step's record handed back.
+func stepCases() (cases []Case) {
+	for _, t := range trained {
+		cases = append(cases, Case{
+			Name: t.name, Unit: t.unit, Batch: t.batch,
+			About:   "whole training step of " + t.name + " with --optimizer, one fixed batch",
+			measure: t.measure,
+		})
+	}
+	return cases
+}
+
+// compileCases take the compile time alone: two steps.
+func compileCases() (cases []Case) {
+	for _, t := range trained {
+		cases = append(cases, Case{
+			Name: "compile/" + t.name, Unit: t.unit, Batch: t.batch,
+			About: "compile time of " + t.name + "'s training step: first step minus second",
+			measure: func(ctx context.Context, e *engine.Engine, o Options) (Measurement, error) {
+				o.Warmup, o.Steps = 1, 1
+				return t.measure(ctx, e, o)
+			},
+		})
+	}
+	return cases
+}
+
+func (t trainedCase) measure(ctx context.Context, e *engine.Engine, o Options) (Measurement, error) {
+	m, err := timed(t.prepare)(ctx, e, o)
+	m.Optimizer = o.Optimizer
+	return m, err
+}
+
+func (t trainedCase) prepare(_ context.Context, e *engine.Engine, o Options) (*work, error) {
+	problem, err := t.problem(o.Batch)
+	if err != nil {
+		return nil, err
+	}
+	optimizer, err := newOptimizer(o.Optimizer)
+	if err != nil {
+		return nil, err
+	}
+	stepper, err := train.NewStepper(e.Backend, problem, optimizer, seed)
+	if err != nil {
+		return nil, err
+	}
+	next := t.next(o.Batch)
+	step := func() error {
+		inputs, labels := next()
+		_, err := stepper.Step(train.Batch{Inputs: inputs, Labels: labels, Size: o.Batch})
+		return err
+	}
+	return &work{step: step, items: float64(t.items * o.Batch), close: stepper.Close}, nil
+}
+
+// benchRates are learning rates at which every optimizer stays finite on one
+// batch that is shown over and over. They do not touch the speed.
+var benchRates = map[string]float64{"sgd": 0.01}
+
+// newOptimizer is the optimizer as `kafisto train` has it by default, weight
+// decay included.
+func newOptimizer(name string) (train.Optimizer, error) {
+	settings := job.Defaults()
+	settings.Optimizer = name
+	if rate, ok := benchRates[name]; ok {
+		settings.LearningRate = &rate
+	}
+	optimizer, err := job.NewOptimizer(settings, 1, 1)
+	if err != nil {
+		return optimizer, fmt.Errorf("optimizer %s: %w", name, err)
+	}
+	return optimizer, nil
+}
