@@ -43,6 +43,13 @@ func innovationCovariance(sx, gradientNormSquared, R *Node) *Node {
 	return Add(Mul(sx, gradientNormSquared), R)
 }
 
+// decayedNormSquared is |g + w x|^2 per layer of |g|^2, g.x and |x|^2. Where g
+// all but cancels w x, it is off by the rounding of |g|^2, which is nothing
+// beside R: that is a loss squared.
+func decayedNormSquared(gg, gx, xx, w *Node) *Node {
+	return MaxScalar(Add(gg, Mul(w, Add(MulScalar(gx, 2), Mul(w, xx)))), 0)
+}
+
 // gains returns per layer the factors of the gradient in the update (eq. 13,
 // and its counterpart for the velocities), excess being L - Lmin:
 // x <- x - kx g and p <- p - kp g. kp is nil in Vanilla Kalman.

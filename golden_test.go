@@ -50,32 +50,40 @@ func TestGoldenOptimizer(t *testing.T) {
 }
 
 // TestSinglePrecisionFollowsTwin trains a golden network for 200 steps in
-// float32 on both backends beside the plain-Go filter in float64.
+// float32 on both backends beside the plain-Go filter in float64, with weight
+// decay too: |g + w x|^2 is a sum of three there.
 func TestSinglePrecisionFollowsTwin(t *testing.T) {
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
 		isDefault := func(tr *golden.Trajectory) bool {
 			return tr.Name == "dynamics_default" || tr.Name == "vanilla_adaptiveR" || tr.Name == "paper_dynamics_default"
 		}
 		golden.Own(t, isDefault, func(t *testing.T, tr *golden.Trajectory) {
-			opt := builderOf(t, tr.Options).MustDone()
-			run := newGoldenRun(t, backend, tr, opt, dtypes.Float32)
-			layers := run.parameters() // copies: the filter writes into its layers
-			f, network := twinOf(t, opt.Settings(), layers), tr.Network()
-			for k := range 200 {
-				if err := f.Predict(); err != nil {
-					t.Fatal(err)
-				}
-				var m filter.Measurement
-				m.Loss, m.MeanSquaredLoss, m.Gradients = network.LossAndGradients(layers, k)
-				if _, err := f.Update(m); err != nil {
-					t.Fatal(err)
-				}
-				if got := run.step(k).loss; math.Abs(got-m.Loss) > 1e-3*m.Loss {
-					t.Fatalf("step %d: loss %g in float32, %g in float64", k, got, m.Loss)
-				}
+			for _, decay := range []float64{0, 0.01} {
+				followTwin(t, backend, tr, builderOf(t, tr.Options).WeightDecay(decay).MustDone())
 			}
 		})
 	})
+}
+
+// followTwin compares the losses of 200 steps with the plain-Go filter's.
+func followTwin(t *testing.T, backend compute.Backend, tr *golden.Trajectory, opt *kafisto.Optimizer) {
+	t.Helper()
+	run := newGoldenRun(t, backend, tr, opt, dtypes.Float32)
+	layers := run.parameters() // copies: the filter writes into its layers
+	f, network := twinOf(t, opt.Settings(), layers), tr.Network()
+	for k := range 200 {
+		if err := f.Predict(); err != nil {
+			t.Fatal(err)
+		}
+		var m filter.Measurement
+		m.Loss, m.MeanSquaredLoss, m.Gradients = network.LossAndGradients(layers, k)
+		if _, err := f.Update(m); err != nil {
+			t.Fatal(err)
+		}
+		if got := run.step(k).loss; math.Abs(got-m.Loss) > 1e-3*m.Loss {
+			t.Fatalf("weight decay %g, step %d: loss %g in float32, %g in float64", opt.Settings().WeightDecay, k, got, m.Loss)
+		}
+	}
 }
 
 // goldenRun trains a trajectory's network with hand-written steps.

@@ -74,9 +74,12 @@ func (s *state) set(P covariance, R, qx *graph.Node) {
 }
 
 // normSquared is |x|^2 as a Float64 scalar.
-func normSquared(x *graph.Node) *graph.Node {
-	x = graph.ConvertDType(x, accumulatorDType(x))
-	return graph.ConvertDType(graph.ReduceAllSum(graph.Square(x)), dtypes.Float64)
+func normSquared(x *graph.Node) *graph.Node { return dot(x, x) }
+
+// dot is the sum of the products of two nodes' elements as a Float64 scalar.
+func dot(x, y *graph.Node) *graph.Node {
+	products := graph.Mul(graph.ConvertDType(x, accumulatorDType(x)), graph.ConvertDType(y, accumulatorDType(y)))
+	return graph.ConvertDType(graph.ReduceAllSum(products), dtypes.Float64)
 }
 
 // accumulatorDType is a dtype with enough digits to sum in: the node's own, or

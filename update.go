@@ -1,6 +1,8 @@
 package kafisto
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -34,17 +36,13 @@ func (o *Optimizer) UpdateGraph(scope *model.Scope, g *graph.Graph, loss *graph.
 	R := o.measureNoise(g, s)
 	m := o.measure(s, gradients, L)
 	S := innovationCovariance(s.P.sx, m.normSquared, R)
-	h := graph.Where(m.skipped, graph.ZerosLike(S), graph.Div(m.normSquared, S))
+	S = graph.Where(m.skipped, graph.Infinity(g, dtypes.Float64, 1), S) // neither a gain nor a part in h
+	h := graph.Div(m.normSquared, S)
 	rate := o.config.rate.Node(s.count)
 	kx, kp := s.P.gains(graph.Mul(rate, o.config.target.excess(m.loss, s.count)), S)
-	kx = graph.Where(m.skipped, graph.ZerosLike(kx), kx)
-	if kp != nil {
-		kp = graph.Where(m.skipped, graph.ZerosLike(kp), kp)
-	}
 	for i, l := range s.layers {
 		o.correct(g, s, l, correction{
 			gradient: gradients[i],
-			decayed:  m.decayed[i],
 			kx:       o.ofLayer(kx, i),
 			kp:       o.ofLayer(kp, i),
 			rate:     rate,
@@ -108,39 +106,40 @@ func (o *Optimizer) measureNoise(g *graph.Graph, s *step) *graph.Node {
 // measurement holds Float64 vectors with one element a measurement: a layer,
 // or the whole network.
 type measurement struct {
-	bare        *graph.Node   // |g|^2 without decay
-	normSquared *graph.Node   // |g|^2 with decay
-	loss        *graph.Node   // L with the layer's decay
-	skipped     *graph.Node   // Bool: a tiny gradient
-	decayed     []*graph.Node // a layer: its gradient with decay
+	bare        *graph.Node // |g|^2 without decay
+	normSquared *graph.Node // |g|^2 with decay
+	loss        *graph.Node // L with the layer's decay
+	skipped     *graph.Node // Bool: a tiny gradient
 }
 
+// measure reads gradients and parameters once, for three sums: gradients with
+// decay are not kept, which would cost more passes over memory.
 func (o *Optimizer) measure(s *step, gradients []*graph.Node, L *graph.Node) (m measurement) {
-	var bare, with, decay []*graph.Node
+	g := L.Graph()
+	zero := graph.ScalarZero(g, dtypes.Float64)
+	var gg, gx, xx []*graph.Node
+	w := make([]float64, len(s.layers))
 	for i, l := range s.layers {
-		gradient := gradients[i]
-		n := normSquared(gradient)
-		bare = append(bare, n)
-		if l.decay == 0 {
-			m.decayed = append(m.decayed, gradient)
-			with = append(with, n)
-			decay = append(decay, graph.ZerosLike(n))
-			continue
+		gg, gx, xx = append(gg, normSquared(gradients[i])), append(gx, zero), append(xx, zero)
+		if w[i] = l.decay; l.decay != 0 {
+			gx[i], xx[i] = dot(gradients[i], l.x), normSquared(l.x)
 		}
-		gradient = graph.Add(gradient, graph.MulScalar(l.x, l.decay))
-		m.decayed = append(m.decayed, gradient)
-		with = append(with, normSquared(gradient))
-		decay = append(decay, graph.MulScalar(normSquared(l.x), l.decay/2))
 	}
-	m.bare, m.normSquared = o.collect(bare), o.collect(with)
-	m.loss = graph.Add(L, o.collect(decay))
-	m.skipped = graph.LessThan(graph.Sqrt(m.bare), graph.Scalar(L.Graph(), dtypes.Float64, tinyGradient))
+	bare := graph.Stack(gg, 0)
+	m.bare, m.normSquared, m.loss = o.collect(bare), o.collect(bare), L
+	if slices.Max(w) > 0 {
+		decay, weights := graph.Const(g, w), graph.Stack(xx, 0)
+		m.normSquared = o.collect(decayedNormSquared(bare, graph.Stack(gx, 0), weights, decay))
+		m.loss = graph.Add(L, o.collect(graph.MulScalar(graph.Mul(decay, weights), 0.5)))
+	}
+	m.loss = graph.BroadcastToShape(m.loss, m.bare.Shape())
+	m.skipped = graph.LessThan(graph.Sqrt(m.bare), graph.Scalar(g, dtypes.Float64, tinyGradient))
 	return m
 }
 
-// collect makes one vector of one scalar a layer: an element a measurement.
-func (o *Optimizer) collect(layers []*graph.Node) *graph.Node {
-	v := graph.Stack(layers, 0)
+// collect makes a vector with an element a measurement of one with an element
+// a layer.
+func (o *Optimizer) collect(v *graph.Node) *graph.Node {
 	if o.config.WholeNetwork {
 		v = graph.Reshape(graph.ReduceAllSum(v), 1)
 	}
@@ -160,21 +159,21 @@ func (o *Optimizer) ofLayer(v *graph.Node, layer int) *graph.Node {
 
 // correction is what changes one layer.
 type correction struct {
-	gradient, decayed *graph.Node // without and with weight decay
-	kx, kp            *graph.Node // scalars; kp is nil in Vanilla
-	rate              *graph.Node // learning rate, scalar
-	skipped           *graph.Node // Bool scalar
+	gradient *graph.Node // without weight decay
+	kx, kp   *graph.Node // scalars; kp is nil in Vanilla
+	rate     *graph.Node // learning rate, scalar
+	skipped  *graph.Node // Bool scalar
 }
 
 // correct is eq. 13 and its counterpart for the velocities, for one layer.
 func (o *Optimizer) correct(g *graph.Graph, s *step, l *layer, c correction) {
 	dtype := stateDType(l.variable)
 	as := func(n *graph.Node) *graph.Node { return graph.ConvertDType(n, dtype) }
-	direction := c.decayed
-	if l.p == nil { // the published Vanilla code leaves decay out of the direction
-		direction = c.gradient
+	direction := as(c.gradient)
+	if l.p != nil && l.decay != 0 { // the published Vanilla code leaves decay out of the direction
+		direction = graph.Add(direction, graph.MulScalar(as(l.x), l.decay))
 	}
-	x := graph.Sub(as(l.x), graph.Mul(as(c.kx), as(direction)))
+	x := graph.Sub(as(l.x), graph.Mul(as(c.kx), direction))
 	if l.shrink != 0 {
 		shrink := graph.MulScalar(c.rate, l.shrink)
 		shrink = graph.Where(c.skipped, graph.ZerosLike(shrink), shrink)
@@ -182,7 +181,7 @@ func (o *Optimizer) correct(g *graph.Graph, s *step, l *layer, c correction) {
 	}
 	l.variable.SetNodeValue(graph.ConvertDType(x, l.variable.DType()))
 	if l.p != nil {
-		s.state.velocity(l.variable).SetNodeValue(graph.Sub(l.p, graph.Mul(as(c.kp), as(direction))))
+		s.state.velocity(l.variable).SetNodeValue(graph.Sub(l.p, graph.Mul(as(c.kp), direction)))
 	}
 	if l.average != nil && o.config.Variant == Published {
 		beta := graph.Where(c.skipped, graph.ScalarOne(g, dtypes.Float64), graph.Const(g, o.config.AverageSmoothing))
