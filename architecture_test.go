@@ -18,7 +18,7 @@ const module = "github.com/kafisto/kafisto"
 // may import (tests apart): docs/architecture.md draws them. They all point one
 // way, from the command down to the filter.
 var arrows = map[string][]string{
-	"cmd/kafisto":                     {"internal/cli"},
+	"cmd/kafisto":                     {"internal/cli", "native/keepmemory"},
 	"internal/cli":                    {"internal/bench", "internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
 	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/job", "internal/task", "internal/train", "models", "nn"},
 	"internal/job":                    {".", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "optim", "schedule"},
@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"internal/runlog":                 {"internal/atomicfile"},
 	"internal/data":                   {"internal/atomicfile"},
 	"internal/data/makesample":        {"internal/data", "internal/atomicfile"},
-	"internal/engine":                 {"internal/atomicfile"},
+	"internal/engine":                 {"internal/atomicfile", "native"},
 	"internal/engine/enginetest":      {"internal/engine"},
 	"internal/golden":                 {},
 	"internal/golden/goldengraph":     {"internal/golden"},
@@ -39,9 +39,11 @@ var arrows = map[string][]string{
 	"internal/disktest":               {},
 	"internal/lockfile":               {},
 	"models":                          {"nn"},
-	"nn":                              {},
+	"native":                          {},
+	"native/keepmemory":               {},
+	"nn":                              {"native"},
 	"optim":                           {"schedule"},
-	".":                               {"schedule"},
+	".":                               {"native", "schedule"},
 	"schedule":                        {},
 	"filter":                          {},
 }

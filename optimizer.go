@@ -48,7 +48,8 @@ func (s *step) predicts(v *model.Variable) bool {
 // layer is one trained variable in one training graph.
 type layer struct {
 	variable *model.Variable
-	x, p     *graph.Node // predicted parameters and velocities; p is nil in Vanilla
+	x        *graph.Node // predicted parameters
+	p        *graph.Node // velocities before the prediction; nil in Vanilla
 	average  *graph.Node // x_avg, before the step (published) or with x_{k-1} in it (paper); nil when qx is constant
 	decay    float64     // weight decay coefficient of this layer
 	shrink   float64     // decoupled weight decay coefficient of this layer
@@ -110,52 +111,54 @@ func (o *Optimizer) predict(scope *model.Scope, g *graph.Graph, variables []*mod
 	s := &step{state: o.stateIn(scope.Store())}
 	s.count = s.state.count.NodeValue(g)
 	for _, v := range variables {
-		s.layers = append(s.layers, &layer{variable: v, x: v.NodeValue(g)})
+		s.layers = append(s.layers, o.newLayer(g, s.state, v))
 	}
-	s.qx = o.predictStateNoise(g, s)
+	s.qx = o.stateNoise(g, s, o.passesIn(g, s).predict(s))
 	s.P = s.state.covariance(g)
 	if c.Algorithm == Vanilla {
 		s.P = s.P.predictVanilla(s.qx)
 	} else {
 		s.P = s.P.predictDynamics(c.VelocityDecay, s.qx, c.VelocityNoise)
-		for _, l := range s.layers {
-			o.move(g, s.state, l)
-		}
 	}
 	for _, l := range s.layers {
-		if c.undecayed == nil || !c.undecayed(l.variable) {
-			l.decay, l.shrink = c.WeightDecay, c.DecoupledWeightDecay
+		if l.p != nil {
+			l.variable.SetNodeValue(l.x)
+		}
+		if l.average != nil && c.Variant == Paper {
+			s.state.average(l.variable).SetNodeValue(l.average)
 		}
 	}
 	model.SetGraphParam(g, o.stepKey(), s)
 }
 
-// predictStateNoise is eq. 24-25 in the variant's reading, over all layers.
-func (o *Optimizer) predictStateNoise(g *graph.Graph, s *step) *graph.Node {
+// newLayer is a layer before its prediction.
+func (o *Optimizer) newLayer(g *graph.Graph, s *state, v *model.Variable) *layer {
+	c, l := o.config, &layer{variable: v, x: v.NodeValue(g)}
+	if c.Algorithm == Dynamics {
+		l.p = s.velocity(v).NodeValue(g)
+	}
+	if c.StateNoise.Adaptive {
+		l.average = s.average(v).NodeValue(g)
+	}
+	if c.undecayed == nil || !c.undecayed(v) {
+		l.decay, l.shrink = c.WeightDecay, c.DecoupledWeightDecay
+	}
+	return l
+}
+
+// stateNoise is eq. 25 in the variant's reading, over all layers, of d2 = |x -
+// x_avg|^2.
+func (o *Optimizer) stateNoise(g *graph.Graph, s *step, d2 *graph.Node) *graph.Node {
 	c := o.config
 	if !c.StateNoise.Adaptive {
 		return graph.Const(g, c.StateNoise.Value)
 	}
-	qx := s.state.stateNoise.NodeValue(g)
-	var beta *graph.Node
-	if c.Variant == Paper {
-		beta = o.averageSmoothing(s.count)
-	}
 	n := 0
-	d2 := graph.ScalarZero(g, dtypes.Float64)
 	for _, l := range s.layers {
-		variable := s.state.average(l.variable)
-		l.average = variable.NodeValue(g)
-		x := graph.ConvertDType(l.x, l.average.DType())
-		if c.Variant == Paper {
-			l.average = movingAverage(graph.ConvertDType(beta, l.average.DType()), l.average, x)
-			variable.SetNodeValue(l.average)
-		}
-		d2 = graph.Add(d2, normSquared(graph.Sub(x, l.average)))
 		n += l.x.Shape().Size()
 	}
 	estimate := dispersion(c.Variant, d2, n)
-	return movingAverage(graph.Const(g, c.StateNoise.Smoothing), qx, estimate)
+	return movingAverage(graph.Const(g, c.StateNoise.Smoothing), s.state.stateNoise.NodeValue(g), estimate)
 }
 
 // averageSmoothing is beta_x of eq. 24 in the paper variant, a Float64 scalar:
@@ -164,15 +167,6 @@ func (o *Optimizer) averageSmoothing(count *graph.Node) *graph.Node {
 	g := count.Graph()
 	first := graph.Equal(count, graph.ScalarZero(g, dtypes.Int64))
 	return graph.Where(first, graph.ScalarZero(g, dtypes.Float64), graph.Const(g, o.config.AverageSmoothing))
-}
-
-// move is eq. 17 and 18 for one layer: x <- x + p; p <- alpha p.
-func (o *Optimizer) move(g *graph.Graph, s *state, l *layer) {
-	velocity := s.velocity(l.variable).NodeValue(g)
-	x := graph.Add(graph.ConvertDType(l.x, velocity.DType()), velocity)
-	l.x = graph.ConvertDType(x, l.variable.DType())
-	l.variable.SetNodeValue(l.x)
-	l.p = graph.MulScalar(velocity, o.config.VelocityDecay)
 }
 
 // Observe records the per-example losses of the minibatch (per token in

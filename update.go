@@ -34,20 +34,22 @@ func (o *Optimizer) UpdateGraph(scope *model.Scope, g *graph.Graph, loss *graph.
 	}
 	L := graph.ConvertDType(loss, dtypes.Float64)
 	R := o.measureNoise(g, s)
-	m := o.measure(s, gradients, L)
+	passes := o.passesIn(g, s)
+	m := o.measure(s, passes, gradients, L)
 	S := innovationCovariance(s.P.sx, m.normSquared, R)
 	S = graph.Where(m.skipped, graph.Infinity(g, dtypes.Float64, 1), S) // neither a gain nor a part in h
 	h := graph.Div(m.normSquared, S)
 	rate := o.config.rate.Node(s.count)
 	kx, kp := s.P.gains(graph.Mul(rate, o.config.target.excess(m.loss, s.count)), S)
-	for i, l := range s.layers {
-		o.correct(g, s, l, correction{
-			gradient: gradients[i],
-			kx:       o.ofLayer(kx, i),
-			kp:       o.ofLayer(kp, i),
-			rate:     rate,
-			skipped:  o.ofLayer(m.skipped, i),
-		})
+	passes.correct(s, gradients, o.factors(s, kx, kp, rate, m.skipped))
+	for _, l := range s.layers {
+		l.variable.SetNodeValue(l.x)
+		if l.p != nil {
+			s.state.velocity(l.variable).SetNodeValue(l.p)
+		}
+		if l.average != nil {
+			s.state.average(l.variable).SetNodeValue(l.average)
+		}
 	}
 	P := s.P.update(graph.ReduceAllMax(h)) // eq. 26
 	s.state.set(P, R, s.qx)
@@ -114,27 +116,28 @@ type measurement struct {
 
 // measure reads gradients and parameters once, for three sums: gradients with
 // decay are not kept, which would cost more passes over memory.
-func (o *Optimizer) measure(s *step, gradients []*graph.Node, L *graph.Node) (m measurement) {
+func (o *Optimizer) measure(s *step, passes passes, gradients []*graph.Node, L *graph.Node) (m measurement) {
 	g := L.Graph()
-	zero := graph.ScalarZero(g, dtypes.Float64)
-	var gg, gx, xx []*graph.Node
-	w := make([]float64, len(s.layers))
-	for i, l := range s.layers {
-		gg, gx, xx = append(gg, normSquared(gradients[i])), append(gx, zero), append(xx, zero)
-		if w[i] = l.decay; l.decay != 0 {
-			gx[i], xx[i] = dot(gradients[i], l.x), normSquared(l.x)
-		}
-	}
-	bare := graph.Stack(gg, 0)
-	m.bare, m.normSquared, m.loss = o.collect(bare), o.collect(bare), L
+	gg, gx, xx := passes.sums(s, gradients)
+	w := s.each(func(l *layer) float64 { return l.decay })
+	m.bare, m.normSquared, m.loss = o.collect(gg), o.collect(gg), L
 	if slices.Max(w) > 0 {
-		decay, weights := graph.Const(g, w), graph.Stack(xx, 0)
-		m.normSquared = o.collect(decayedNormSquared(bare, graph.Stack(gx, 0), weights, decay))
-		m.loss = graph.Add(L, o.collect(graph.MulScalar(graph.Mul(decay, weights), 0.5)))
+		decay := graph.Const(g, w)
+		m.normSquared = o.collect(decayedNormSquared(gg, gx, xx, decay))
+		m.loss = graph.Add(L, o.collect(graph.MulScalar(graph.Mul(decay, xx), 0.5)))
 	}
 	m.loss = graph.BroadcastToShape(m.loss, m.bare.Shape())
 	m.skipped = graph.LessThan(graph.Sqrt(m.bare), graph.Scalar(g, dtypes.Float64, tinyGradient))
 	return m
+}
+
+// each is one number of every layer.
+func (s *step) each(of func(l *layer) float64) []float64 {
+	numbers := make([]float64, len(s.layers))
+	for i, l := range s.layers {
+		numbers[i] = of(l)
+	}
+	return numbers
 }
 
 // collect makes a vector with an element a measurement of one with an element
@@ -146,45 +149,30 @@ func (o *Optimizer) collect(v *graph.Node) *graph.Node {
 	return v
 }
 
-// ofLayer returns the scalar of a layer from a vector made by collect.
-func (o *Optimizer) ofLayer(v *graph.Node, layer int) *graph.Node {
-	if v == nil {
-		return nil
-	}
-	if o.config.WholeNetwork {
-		layer = 0
-	}
-	return graph.Reshape(graph.Slice(v, graph.AxisElem(layer)))
+// factors holds what changes the layers (eq. 13 and its counterpart for the
+// velocities) along the direction d, the gradient with decay: Float64 vectors
+// with one element a layer.
+type factors struct {
+	kx, kp    *graph.Node // x <- x - kx d, p <- alpha p - kp d; kp is nil in Vanilla
+	shrink    *graph.Node // decoupled weight decay: x <- ... - shrink x
+	smoothing *graph.Node // beta_x of eq. 24 in the published variant, 1 in skipped layers
 }
 
-// correction is what changes one layer.
-type correction struct {
-	gradient *graph.Node // without weight decay
-	kx, kp   *graph.Node // scalars; kp is nil in Vanilla
-	rate     *graph.Node // learning rate, scalar
-	skipped  *graph.Node // Bool scalar
-}
-
-// correct is eq. 13 and its counterpart for the velocities, for one layer.
-func (o *Optimizer) correct(g *graph.Graph, s *step, l *layer, c correction) {
-	dtype := stateDType(l.variable)
-	as := func(n *graph.Node) *graph.Node { return graph.ConvertDType(n, dtype) }
-	direction := as(c.gradient)
-	if l.p != nil && l.decay != 0 { // the published Vanilla code leaves decay out of the direction
-		direction = graph.Add(direction, graph.MulScalar(as(l.x), l.decay))
+// factors spreads what was found for each measurement over the layers.
+func (o *Optimizer) factors(s *step, kx, kp, rate, skipped *graph.Node) factors {
+	g, n := kx.Graph(), len(s.layers)
+	perLayer := func(v *graph.Node) *graph.Node {
+		if v == nil || v.Shape().Size() == n {
+			return v
+		}
+		return graph.BroadcastToDims(v, n)
 	}
-	x := graph.Sub(as(l.x), graph.Mul(as(c.kx), direction))
-	if l.shrink != 0 {
-		shrink := graph.MulScalar(c.rate, l.shrink)
-		shrink = graph.Where(c.skipped, graph.ZerosLike(shrink), shrink)
-		x = graph.Sub(x, graph.Mul(as(shrink), as(l.x)))
-	}
-	l.variable.SetNodeValue(graph.ConvertDType(x, l.variable.DType()))
-	if l.p != nil {
-		s.state.velocity(l.variable).SetNodeValue(graph.Sub(l.p, graph.Mul(as(c.kp), direction)))
-	}
-	if l.average != nil && o.config.Variant == Published {
-		beta := graph.Where(c.skipped, graph.ScalarOne(g, dtypes.Float64), graph.Const(g, o.config.AverageSmoothing))
-		s.state.average(l.variable).SetNodeValue(movingAverage(as(beta), l.average, x))
+	skipped = perLayer(skipped)
+	shrink := graph.Mul(rate, graph.Const(g, s.each(func(l *layer) float64 { return l.shrink })))
+	beta := graph.BroadcastToDims(graph.Const(g, o.config.AverageSmoothing), n)
+	return factors{
+		kx: perLayer(kx), kp: perLayer(kp),
+		shrink:    graph.Where(skipped, graph.ZerosLike(shrink), shrink),
+		smoothing: graph.Where(skipped, graph.OnesLike(beta), beta),
 	}
 }

@@ -83,13 +83,29 @@ func emitCall(function, target compute.Function, k *kernel, inputs []compute.Val
 	statement := program.Statements[len(program.Statements)-1]
 	statement.OpType = operation.OpType
 	statement.Attributes = map[string]any{
-		"call_target_name": k.name,
+		"call_target_name": "kafisto_" + k.name,
 		"api_version":      int32(4), // typed foreign function
 		"backend_config":   text("{geometry = " + integers(k.geometry) + "}"),
 		"operand_layouts":  text(rowMajor(statement.Inputs)),
 		"result_layouts":   text(rowMajor(statement.Outputs)),
 	}
+	if len(k.inPlace) > 0 {
+		statement.Attributes["output_operand_aliases"] = text(aliases(k.inPlace, len(outputs)))
+	}
 	return outputs, nil
+}
+
+// aliases says which outputs of a foreign call lie where inputs do.
+func aliases(pairs [][2]int, outputs int) string {
+	words := make([]string, len(pairs))
+	for i, pair := range pairs {
+		output := fmt.Sprint(pair[0])
+		if outputs == 1 {
+			output = "" // no tuple
+		}
+		words[i] = fmt.Sprintf("#stablehlo.output_operand_alias<output_tuple_indices = [%s], operand_index = %d, operand_tuple_indices = []>", output, pair[1])
+	}
+	return "[" + strings.Join(words, ", ") + "]"
 }
 
 // allowReuse lets XLA write results over the last parameter of a program's main

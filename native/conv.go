@@ -63,19 +63,19 @@ func (c Conv) weights() shapes.Shape {
 func (c Conv) Forward(x, w *Node) *Node {
 	x.AssertDims(c.inputs().Dimensions...)
 	w.AssertDims(c.weights().Dimensions...)
-	return call("conv_forward", c.geometry(), []shapes.Shape{c.outputs()}, x, w)[0]
+	return call(kernel{"conv_forward", c.geometry(), nil}, []shapes.Shape{c.outputs()}, x, w)[0]
 }
 
 // InputGradient is the gradient of sum(Forward(x, w) * dy) with respect to x.
 func (c Conv) InputGradient(dy, w *Node) *Node {
 	dy.AssertDims(c.outputs().Dimensions...)
 	w.AssertDims(c.weights().Dimensions...)
-	return call("conv_input_gradient", c.geometry(), []shapes.Shape{c.inputs()}, dy, w)[0]
+	return call(kernel{"conv_input_gradient", c.geometry(), nil}, []shapes.Shape{c.inputs()}, dy, w)[0]
 }
 
 // WeightGradient is the gradient of sum(Forward(x, w) * dy) with respect to w.
 func (c Conv) WeightGradient(x, dy *Node) *Node {
 	x.AssertDims(c.inputs().Dimensions...)
 	dy.AssertDims(c.outputs().Dimensions...)
-	return call("conv_weight_gradient", c.geometry(), []shapes.Shape{c.weights()}, x, dy)[0]
+	return call(kernel{"conv_weight_gradient", c.geometry(), nil}, []shapes.Shape{c.weights()}, x, dy)[0]
 }

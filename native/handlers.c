@@ -4,6 +4,7 @@
 #include "handlers.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __GLIBC__
@@ -129,6 +130,98 @@ static ffi_error *norm_backward(ffi_call *call) {
                                                   result(call, 2), shortcut ? result(call, 3) : 0));
 }
 
+// layers takes the filter's layers from the only attribute, their sizes.
+static filter layers(const ffi_call *call) {
+  if (call->attributes.size != 1 || call->attributes.types[0] != FFI_ATTRIBUTE_ARRAY)
+    return (filter){0, 0};
+  const ffi_array *a = call->attributes.values[0];
+  return a->dtype == FFI_INT64 ? (filter){(int64_t)a->size, a->data} : (filter){0, 0};
+}
+
+// has_layers says whether a list is `numbers` buffers of doubles and then `sets`
+// times a buffer of floats a layer.
+static int has_layers(const ffi_list *l, const filter *f, int64_t numbers, int64_t sets) {
+  if (f->layers == 0 || l->size != numbers + sets * f->layers)
+    return 0;
+  for (int64_t i = 0; i < l->size; i++)
+    if (l->buffers[i]->dtype != (i < numbers ? FFI_FLOAT64 : FFI_FLOAT32))
+      return 0;
+  return 1;
+}
+
+// set gives the layers' buffers of a set, after so many buffers of doubles.
+static float **set(const ffi_list *l, const filter *f, int64_t numbers, int64_t index, float **to) {
+  for (int64_t i = 0; i < f->layers; i++)
+    to[i] = l->buffers[numbers + index * f->layers + i]->data;
+  return to;
+}
+
+enum { MAX_SETS = 7 }; // of a handler, in and out
+
+static ffi_error *filter_predict(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  filter f = layers(call);
+  int average = call->arguments.size > 1 + 2 * f.layers, moves = call->results.size > 1 + f.layers;
+  if (!has_layers(&call->arguments, &f, 1, 2 + average) || !has_layers(&call->results, &f, 1, 1 + moves))
+    return mismatch(call);
+  pool p;
+  float **b = calloc(MAX_SETS * f.layers, sizeof *b);
+  team *t = b ? gather(call, &p) : 0;
+  int status = -1;
+  if (t) {
+    const ffi_list *in = &call->arguments, *out = &call->results;
+    int64_t n = f.layers;
+    status = best_kernels()->filter_predict(
+        t, &f, *(const double *)in->buffers[0]->data, set(in, &f, 1, 0, b), set(in, &f, 1, 1, b + n),
+        average ? set(in, &f, 1, 2, b + 2 * n) : 0, set(out, &f, 1, 0, b + 3 * n),
+        moves ? set(out, &f, 1, 1, b + 4 * n) : 0, out->buffers[0]->data);
+  }
+  free(b);
+  return finish(call, t, status);
+}
+
+static ffi_error *filter_sums(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  filter f = layers(call);
+  if (!has_layers(&call->arguments, &f, 0, 2) || !has_layers(&call->results, &f, 3, 0))
+    return mismatch(call);
+  pool p;
+  float **b = calloc(MAX_SETS * f.layers, sizeof *b);
+  team *t = b ? gather(call, &p) : 0;
+  ffi_buffer **out = call->results.buffers;
+  int status = t ? best_kernels()->filter_sums(t, &f, set(&call->arguments, &f, 0, 0, b),
+                                               set(&call->arguments, &f, 0, 1, b + f.layers), out[0]->data, out[1]->data,
+                                               out[2]->data)
+                 : -1;
+  free(b);
+  return finish(call, t, status);
+}
+
+static ffi_error *filter_correct(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  filter f = layers(call);
+  int average = call->results.size > 2 * f.layers;
+  if (!has_layers(&call->arguments, &f, 2, 3 + average) || !has_layers(&call->results, &f, 0, 2 + average))
+    return mismatch(call);
+  pool p;
+  float **b = calloc(MAX_SETS * f.layers, sizeof *b);
+  team *t = b ? gather(call, &p) : 0;
+  int status = -1;
+  if (t) {
+    const ffi_list *in = &call->arguments, *out = &call->results;
+    int64_t n = f.layers;
+    status = best_kernels()->filter_correct(
+        t, &f, in->buffers[0]->data, *(const double *)in->buffers[1]->data, set(in, &f, 2, 0, b), set(in, &f, 2, 1, b + n),
+        set(in, &f, 2, 2, b + 2 * n), average ? set(in, &f, 2, 3, b + 3 * n) : 0, set(out, &f, 0, 0, b + 4 * n),
+        set(out, &f, 0, 1, b + 5 * n), average ? set(out, &f, 0, 2, b + 6 * n) : 0);
+  }
+  free(b);
+  return finish(call, t, status);
+}
+
 static const struct {
   const char *name;
   ffi_error *(*handler)(ffi_call *);
@@ -138,6 +231,9 @@ static const struct {
     {"kafisto_conv_weight_gradient", conv_weight_gradient},
     {"kafisto_norm_forward", norm_forward},
     {"kafisto_norm_backward", norm_backward},
+    {"kafisto_filter_predict", filter_predict},
+    {"kafisto_filter_sums", filter_sums},
+    {"kafisto_filter_correct", filter_correct},
 };
 
 const char *kafisto_register(const char *plugin) {

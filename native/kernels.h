@@ -24,6 +24,13 @@ typedef struct normalization {
   int64_t relu;    // whether the rectifier follows
 } normalization;
 
+// filter is the layers that KaFiStO trains: numbers of parameters. The field
+// order is that of the Go struct Filter.
+typedef struct filter {
+  int64_t layers;
+  const int64_t *sizes;
+} filter;
+
 // Each kernel returns 0, or a negative number when there is no memory.
 typedef struct kernels {
   const char *name;
@@ -41,6 +48,20 @@ typedef struct kernels {
   int (*norm_backward)(team *t, const normalization *n, const float *dy, const float *x, const float *mean,
                        const float *variance, const float *scale, const float *offset, const float *y, float *dx,
                        float *d_scale, float *d_offset, float *d_shortcut);
+  // KaFiStO's prediction: next_average = beta average + (1 - beta) x, if there
+  // is one to be written; distances, one a layer, of (x - the newest average)^2,
+  // if there is any; next_x = x + p. Outputs may be the inputs' own memory.
+  int (*filter_predict)(team *t, const filter *f, double beta, float *const *x, float *const *p, float *const *average,
+                        float *const *next_x, float *const *next_average, double *distances);
+  // Sums over each layer of g g, g x and x x.
+  int (*filter_sums)(team *t, const filter *f, float *const *g, float *const *x, double *gg, double *gx, double *xx);
+  // KaFiStO's correction along d = g + decay x: next_x = x - gain d - shrink x;
+  // next_p = velocity_decay p - velocity_gain d; next_average = smoothing average
+  // + (1 - smoothing) next_x, where there is one. factors are gain, velocity_gain,
+  // smoothing, shrink and decay, each one a layer.
+  int (*filter_correct)(team *t, const filter *f, const double *factors, double velocity_decay, float *const *g,
+                        float *const *x, float *const *p, float *const *average, float *const *next_x,
+                        float *const *next_p, float *const *next_average);
 } kernels;
 
 // The kernels for each instruction set; NULL where the compiler has none.

@@ -5,6 +5,7 @@
 #include "direct.inc.h"
 #include "winograd.inc.h"
 #include "norm.inc.h"
+#include "filter.inc.h"
 
 // suits_winograd: 3x3 with stride 1, and enough whole vectors of channels.
 static int suits_winograd(const convolution *c) {
@@ -24,5 +25,6 @@ static int conv_weight_gradient(team *t, const convolution *c, const float *x, c
   return (suits_winograd(c) ? winograd_weight_gradient : direct_weight_gradient)(t, c, x, dy, dw);
 }
 
-static const kernels table = {NAME, conv_forward, conv_input_gradient, conv_weight_gradient, norm_forward, norm_backward};
+static const kernels table = {NAME, conv_forward, conv_input_gradient, conv_weight_gradient, norm_forward, norm_backward,
+                              filter_predict, filter_sums, filter_correct};
 const kernels *TABLE(void) { return &table; }

@@ -41,7 +41,7 @@ func (n Norm) Forward(x, scale, offset, shortcut *Node) (y, mean, variance *Node
 		shortcut.AssertDims(x.Shape().Dimensions...)
 		inputs = append(inputs, shortcut)
 	}
-	out := call("norm_forward", n.geometry(x), []shapes.Shape{x.Shape(), scale.Shape(), scale.Shape()}, inputs...)
+	out := call(kernel{"norm_forward", n.geometry(x), nil}, []shapes.Shape{x.Shape(), scale.Shape(), scale.Shape()}, inputs...)
 	return out[0], out[1], out[2]
 }
 
@@ -55,5 +55,5 @@ func (n Norm) Backward(dy, x, mean, variance, scale, offset, y *Node) []*Node {
 		inputs = append(inputs, y)
 		outputs = append(outputs, x.Shape())
 	}
-	return call("norm_backward", n.geometry(x), outputs, inputs...)
+	return call(kernel{"norm_backward", n.geometry(x), nil}, outputs, inputs...)
 }
