@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/initializer"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/kafisto/kafisto/internal/gradient"
 )
 
 // PyTorch's settings of batch normalisation.
@@ -105,7 +107,7 @@ func normalize(x, mean, variance, scale, offset *Node) *Node {
 	deviation := standardDeviation(variance)
 	factor := Div(scale, deviation)
 	y := Add(Mul(centred, alongLastAxis(factor, rank)), alongLastAxis(offset, rank))
-	return withGradient(y, []*Node{x, scale, offset}, func(adjoint *Node) []*Node {
+	return gradient.With(y, []*Node{x, scale, offset}, func(adjoint *Node) []*Node {
 		gradOffset := channelSum(adjoint)
 		gradScale := Div(channelSum(Mul(adjoint, centred)), deviation)
 		// x's gradient is the adjoint less its mean and less its projection on the normalised x.

@@ -2,6 +2,8 @@ package nn
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/kafisto/kafisto/internal/gradient"
 )
 
 // ReLU is max(x, 0). Its gradient at exactly zero is 0, as PyTorch's is; that of GoMLX's Max is 1,
@@ -9,7 +11,7 @@ import (
 func ReLU(x *Node) *Node {
 	zero := ScalarZero(x.Graph(), x.DType())
 	y := Max(x, zero)
-	return withGradient(y, []*Node{x}, func(adjoint *Node) []*Node {
+	return gradient.With(y, []*Node{x}, func(adjoint *Node) []*Node {
 		return []*Node{Where(GreaterThan(y, zero), adjoint, ZerosLike(adjoint))}
 	})
 }

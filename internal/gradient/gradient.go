@@ -1,21 +1,22 @@
-package nn
+// Package gradient gives a piece of a GoMLX graph a gradient of its own.
+package gradient
 
 import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// backward gives the adjoints of an operation's inputs (the gradients of the loss with respect to
+// Backward gives the adjoints of an operation's inputs (the gradients of the loss with respect to
 // them), in their order and shapes, from the adjoint of its value.
-type backward func(adjoint *Node) []*Node
+type Backward func(adjoint *Node) []*Node
 
-// withGradient is value, which was computed from inputs, with its own gradient in place of the one
-// that automatic differentiation would find. If backward is built from differentiable operations,
+// With is value, which was computed from inputs, with its own gradient in place of the one
+// that automatic differentiation would find. If the gradient is built from differentiable operations,
 // the result can be differentiated twice.
 //
 // It is made of GoMLX's scheduling barrier, which passes value on and names inputs as dependencies:
 // free on the pure-Go backend, and on XLA an addition of zero that fuses into what comes next.
-func withGradient(value *Node, inputs []*Node, gradient backward) *Node {
+func With(value *Node, inputs []*Node, gradient Backward) *Node {
 	result := SchedulingBarrier(value, inputs...)
 	backwards(result.Graph())[result] = gradient
 	return result
@@ -24,17 +25,17 @@ func withGradient(value *Node, inputs []*Node, gradient backward) *Node {
 // backwardsKey is the key of a graph's state under which backwards keeps its table.
 type backwardsKey struct{}
 
-// backwards is the graph's table of gradients that belong to the barriers of withGradient.
-func backwards(g *Graph) map[*Node]backward {
-	table, ok := g.State(backwardsKey{}).(map[*Node]backward)
+// backwards is the graph's table of gradients that belong to the barriers of With.
+func backwards(g *Graph) map[*Node]Backward {
+	table, ok := g.State(backwardsKey{}).(map[*Node]Backward)
 	if !ok {
-		table = make(map[*Node]backward)
+		table = make(map[*Node]Backward)
 		g.AttachState(backwardsKey{}, table)
 	}
 	return table
 }
 
-// init teaches automatic differentiation the barriers of withGradient; all others keep their
+// init teaches automatic differentiation the barriers of With; all others keep their
 // gradient. GoMLX offers its table of gradients for such extensions.
 func init() {
 	original := VJPRegistration[NodeTypeSchedulingBarrier]
