@@ -47,23 +47,26 @@ var (
 )
 
 func winogradForward(x, w *Node, g Geometry) *Node {
-	t := newTiles(x.Shape().Dimensions[0], g)
 	in, out := w.Shape().Dimensions[2], w.Shape().Dimensions[3]
 	kernel := matrixOf(x, tileIn*tileIn, 9, func(i, j int) float64 {
 		return kernelTransform[i/tileIn][j/3] * kernelTransform[i%tileIn][j%3]
 	})
 	u := Reshape(Dot(kernel, Reshape(w, 9, in*out)).Product(), tileIn*tileIn, in, out)
-	m := DotGeneral(t.transformedInput(x), []int{2}, []int{0}, u, []int{1}, []int{0})
-	output := matrixOf(x, tileOut*tileOut, tileIn*tileIn, func(i, j int) float64 {
-		return outputTransform[i/tileOut][j/tileIn] * outputTransform[i%tileOut][j%tileIn]
-	})
-	y := Dot(output, Reshape(m, tileIn*tileIn, -1)).Product()
-	return t.assemble(Reshape(y, -1, out))
+	t := newTiles(x.Shape().Dimensions[0], g)
+	return t.output(DotGeneral(t.transformedInput(x), []int{2}, []int{0}, u, []int{1}, []int{0}))
 }
 
+// winogradInputGradient is winogradForward for the kernel turned around: its pixels in reverse, in and
+// out in each other's roles.
 func winogradInputGradient(dy, w *Node, g Geometry) *Node {
+	in, out := w.Shape().Dimensions[2], w.Shape().Dimensions[3]
+	kernel := matrixOf(dy, tileIn*tileIn, 9, func(i, j int) float64 {
+		return kernelTransform[i/tileIn][2-j/3] * kernelTransform[i%tileIn][2-j%3]
+	})
+	u := Reshape(Dot(kernel, Reshape(w, 9, in*out)).Product(), tileIn*tileIn, in, out)
 	turned, _ := g.turned()
-	return winogradForward(dy, turnedKernel(w), turned)
+	t := newTiles(dy.Shape().Dimensions[0], turned)
+	return t.output(DotGeneral(t.transformedInput(dy), []int{2}, []int{0}, u, []int{2}, []int{0}))
 }
 
 // winogradWeightGradient runs winogradForward backwards, from the output's tiles to the kernel.
@@ -134,6 +137,16 @@ func (t tiles) cut(x *Node, padding [2][2]int, size int) *Node {
 		}
 	}
 	return Reshape(gatherRows(flat, pixels), size*size, -1, dims[3])
+}
+
+// output transforms the products, [36, tiles, channels], and puts the output's tiles together.
+func (t tiles) output(products *Node) *Node {
+	channels := products.Shape().Dimensions[2]
+	transform := matrixOf(products, tileOut*tileOut, tileIn*tileIn, func(i, j int) float64 {
+		return outputTransform[i/tileOut][j/tileIn] * outputTransform[i%tileOut][j%tileIn]
+	})
+	y := Dot(transform, Reshape(products, tileIn*tileIn, -1)).Product()
+	return t.assemble(Reshape(y, -1, channels))
 }
 
 // assemble puts the output's tiles, [16 * tiles, channels], together to images.
