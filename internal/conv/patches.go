@@ -12,9 +12,7 @@ var patches = &lowering{
 	name: "patches",
 	can:  func(Place, Pass, Problem) bool { return true },
 	forward: func(x, w *Node, g Geometry) *Node {
-		batch, out := x.Shape().Dimensions[0], w.Shape().Dimensions[3]
-		y := Dot(windows(x, g), Reshape(w, -1, out)).Product()
-		return Reshape(y, batch, g.Out[0], g.Out[1], out)
+		return pixelProduct(windows(x, g), Reshape(w, -1, w.Shape().Dimensions[3]))
 	},
 	inputGradient:  patchesInputGradient,
 	weightGradient: patchesWeightGradient,
@@ -25,16 +23,15 @@ var patches = &lowering{
 func patchesInputGradient(dy, w *Node, g Geometry) *Node {
 	batch, in, out := dy.Shape().Dimensions[0], w.Shape().Dimensions[2], w.Shape().Dimensions[3]
 	if turned, ok := g.turned(); ok {
-		dx := Dot(windows(dy, turned), Reshape(turnedKernel(w), -1, in)).Product()
-		return Reshape(dx, batch, g.In[0], g.In[1], in)
+		return pixelProduct(windows(dy, turned), Reshape(turnedKernel(w), -1, in))
 	}
-	rows := DotGeneral(Reshape(dy, -1, out), []int{1}, nil, Reshape(w, -1, out), []int{1}, nil)
+	rows := DotGeneral(dy, []int{3}, nil, Reshape(w, -1, out), []int{1}, nil)
 	return fold(rows, g, batch, in)
 }
 
 func patchesWeightGradient(x, dy *Node, g Geometry) *Node {
 	in, out := x.Shape().Dimensions[3], dy.Shape().Dimensions[3]
-	dw := tallProduct(windows(x, g), Reshape(dy, -1, out))
+	dw := tallProduct(windows(x, g), dy)
 	return Reshape(dw, g.Kernel[0], g.Kernel[1], in, out)
 }
 
@@ -54,15 +51,16 @@ func (g Geometry) turned() (turned Geometry, ok bool) {
 // turnedKernel is w [height, width, in, out] with its pixels in reverse, as [height, width, out, in].
 func turnedKernel(w *Node) *Node { return Transpose(Reverse(w, 0, 1), 2, 3) }
 
-// windows lays out the windows of x as Unfold does, and is not differentiable.
+// windows lays out the windows of x as Unfold does, [batch, out height, out width, kernel height *
+// kernel width * channels], and is not differentiable.
 //
 // The pure-Go backend gathers them in one pass over memory: each row of a window is one run of
 // numbers. XLA turns Unfold into something better than its gather.
 func windows(x *Node, g Geometry) *Node {
-	if placeOf(x) != OnGo {
-		return Unfold(x, g)
-	}
 	batch, channels := x.Shape().Dimensions[0], x.Shape().Dimensions[3]
+	if placeOf(x) != OnGo {
+		return Reshape(Unfold(x, g), batch, g.Out[0], g.Out[1], -1)
+	}
 	pads := make([]compute.PadAxis, 4)
 	size := [2]int{}
 	for axis, pad := range g.Padding {
@@ -83,5 +81,5 @@ func windows(x *Node, g Geometry) *Node {
 	}
 	indices := ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(starts, len(starts)/2, 2))
 	runs := GatherSlices(flat, []int{0, 1}, indices, []int{1, g.Kernel[1] * channels}, false)
-	return Reshape(runs, batch*g.Out[0]*g.Out[1], g.Kernel[0]*g.Kernel[1]*channels)
+	return Reshape(runs, batch, g.Out[0], g.Out[1], -1)
 }

@@ -12,19 +12,14 @@ var pointwise = &lowering{
 		return p.Kernel == [2]int{1, 1} && p.Padding == [2][2]int{}
 	},
 	forward: func(x, w *Node, g Geometry) *Node {
-		batch, in, out := x.Shape().Dimensions[0], w.Shape().Dimensions[2], w.Shape().Dimensions[3]
-		y := Dot(Reshape(everyStride(x, g), -1, in), Reshape(w, in, out)).Product()
-		return Reshape(y, batch, g.Out[0], g.Out[1], out)
+		return pixelProduct(everyStride(x, g), Reshape(w, w.Shape().Dimensions[2:]...))
 	},
 	inputGradient: func(dy, w *Node, g Geometry) *Node {
-		batch, in, out := dy.Shape().Dimensions[0], w.Shape().Dimensions[2], w.Shape().Dimensions[3]
-		dx := DotGeneral(Reshape(dy, -1, out), []int{1}, nil, Reshape(w, in, out), []int{1}, nil)
-		return everyStrideBack(Reshape(dx, batch, g.Out[0], g.Out[1], in), g)
+		dx := DotGeneral(dy, []int{3}, nil, Reshape(w, w.Shape().Dimensions[2:]...), []int{1}, nil)
+		return everyStrideBack(dx, g)
 	},
 	weightGradient: func(x, dy *Node, g Geometry) *Node {
-		in, out := x.Shape().Dimensions[3], dy.Shape().Dimensions[3]
-		dw := tallProduct(Reshape(everyStride(x, g), -1, in), Reshape(dy, -1, out))
-		return Reshape(dw, 1, 1, in, out)
+		return InsertAxes(tallProduct(everyStride(x, g), dy), 0, 0)
 	},
 }
 

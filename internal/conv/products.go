@@ -6,37 +6,59 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// tallProduct is the product of the transposed a with b, [rows, m] and [rows, n] with many rows:
-// [m, n]. The pure-Go backend takes transposed left factors only, and longer over transposing a tall
-// matrix than over the product: the narrower of the two is transposed.
+// The products below take images as they are, [batch, height, width, channels]: a Reshape of a tensor
+// that is used again is a copy on the pure-Go backend.
+
+// pixelProduct multiplies every pixel of x [batch, height, width, in] by a matrix [in, out].
+func pixelProduct(x, matrix *Node) *Node {
+	return DotGeneral(x, []int{3}, nil, matrix, []int{0}, nil)
+}
+
+// tallProduct is the sum over all pixels of the products of their channels: of a [batch, height,
+// width, m] and b [batch, height, width, n] it is [m, n]. The pure-Go backend wants the left factor
+// transposed, and takes longer over transposing it than over the product: it is the narrower one.
 func tallProduct(a, b *Node) *Node {
+	pixels := []int{0, 1, 2}
 	if placeOf(a) != OnGo {
-		return DotGeneral(a, []int{0}, nil, b, []int{0}, nil)
+		return DotGeneral(a, pixels, nil, b, pixels, nil)
 	}
-	if a.Shape().Dimensions[1] <= b.Shape().Dimensions[1] {
-		return Dot(transposed(a), b).Product()
+	if a.Shape().Dimensions[3] <= b.Shape().Dimensions[3] {
+		return DotGeneral(channelsFirst(a), []int{1, 2, 3}, nil, b, pixels, nil)
 	}
-	return transposed(Dot(transposed(b), a).Product())
+	return transposed(DotGeneral(channelsFirst(b), []int{1, 2, 3}, nil, a, pixels, nil))
+}
+
+// channelsFirst makes images [channels, batch, height, width].
+func channelsFirst(x *Node) *Node {
+	n := x.Shape().Dimensions[3]
+	if !movesByIdentity(x, n) {
+		return TransposeAllAxes(x, 3, 0, 1, 2)
+	}
+	return DotGeneral(identities(x, n, n), []int{1}, nil, x, []int{3}, nil)
 }
 
 // transposed swaps the last two axes of x, which has two or three.
-//
-// On the pure-Go backend it is a product with the identity, which only moves numbers around if all
-// are finite, and which, while the identity is small, is up to four times faster than that backend's
-// transposition.
 func transposed(x *Node) *Node {
 	rank, dims := x.Rank(), x.Shape().Dimensions
 	n := dims[rank-1]
-	if placeOf(x) != OnGo || !isSingleOrDouble(x.DType()) || n > largestIdentity {
+	switch {
+	case !movesByIdentity(x, n):
 		return Transpose(x, rank-2, rank-1)
-	}
-	if rank == 2 {
+	case rank == 2:
 		return DotGeneral(identities(x, n, n), []int{1}, nil, x, []int{1}, nil)
+	default:
+		return DotGeneral(identities(x, dims[0], n, n), []int{2}, []int{0}, x, []int{2}, []int{0})
 	}
-	return DotGeneral(identities(x, dims[0], n, n), []int{2}, []int{0}, x, []int{2}, []int{0})
 }
 
-// largestIdentity is the size from which on the product takes longer.
+// movesByIdentity says whether the last axis of x, of size n, is better moved by a product with the
+// identity than by a transposition. On the pure-Go backend that product, which only moves numbers
+// around if all are finite, is up to four times faster while the identity is small.
+func movesByIdentity(x *Node, n int) bool {
+	return placeOf(x) == OnGo && isSingleOrDouble(x.DType()) && n <= largestIdentity
+}
+
+// largestIdentity is the size beyond which the product takes longer.
 const largestIdentity = 512
 
 // identities is a constant stack of identity matrices in the number type and the graph of like.

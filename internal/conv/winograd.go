@@ -1,7 +1,7 @@
 package conv
 
 import (
-	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -47,11 +47,7 @@ var (
 )
 
 func winogradForward(x, w *Node, g Geometry) *Node {
-	in, out := w.Shape().Dimensions[2], w.Shape().Dimensions[3]
-	kernel := matrixOf(x, tileIn*tileIn, 9, func(i, j int) float64 {
-		return kernelTransform[i/tileIn][j/3] * kernelTransform[i%tileIn][j%3]
-	})
-	u := Reshape(Dot(kernel, Reshape(w, 9, in*out)).Product(), tileIn*tileIn, in, out)
+	u := transformedKernel(w, func(row, column int) float64 { return kernelTransform[row][column] })
 	t := newTiles(x.Shape().Dimensions[0], g)
 	return t.output(DotGeneral(t.transformedInput(x), []int{2}, []int{0}, u, []int{1}, []int{0}))
 }
@@ -59,14 +55,21 @@ func winogradForward(x, w *Node, g Geometry) *Node {
 // winogradInputGradient is winogradForward for the kernel turned around: its pixels in reverse, in and
 // out in each other's roles.
 func winogradInputGradient(dy, w *Node, g Geometry) *Node {
-	in, out := w.Shape().Dimensions[2], w.Shape().Dimensions[3]
-	kernel := matrixOf(dy, tileIn*tileIn, 9, func(i, j int) float64 {
-		return kernelTransform[i/tileIn][2-j/3] * kernelTransform[i%tileIn][2-j%3]
-	})
-	u := Reshape(Dot(kernel, Reshape(w, 9, in*out)).Product(), tileIn*tileIn, in, out)
+	u := transformedKernel(w, func(row, column int) float64 { return kernelTransform[row][2-column] })
 	turned, _ := g.turned()
 	t := newTiles(dy.Shape().Dimensions[0], turned)
 	return t.output(DotGeneral(t.transformedInput(dy), []int{2}, []int{0}, u, []int{2}, []int{0}))
+}
+
+// transformedKernel transforms w by a matrix along both axes: [36, in, out].
+func transformedKernel(w *Node, transform func(row, column int) float64) *Node {
+	both := constant(w, []int{tileIn * tileIn, 3, 3}, func(flat []float64) {
+		for i := range flat {
+			element, row, column := i/9, i/3%3, i%3
+			flat[i] = transform(element/tileIn, row) * transform(element%tileIn, column)
+		}
+	})
+	return DotGeneral(both, []int{1, 2}, nil, w, []int{0, 1}, nil)
 }
 
 // winogradWeightGradient runs winogradForward backwards, from the output's tiles to the kernel.
@@ -115,28 +118,30 @@ func (t tiles) transformedInput(x *Node) *Node {
 func (t tiles) cutOutput(dy *Node) *Node { return t.cut(dy, [2][2]int{}, tileOut) }
 
 // cut gives tiles of size x size pixels, four pixels apart, the first of them shifted out of the
-// image by the padding: [size * size, tiles, channels]. Beyond the image there are zeros.
+// image by the padding: [size * size, tiles, channels]. Beyond the image there are zeros, gathered
+// from an image of zeros behind the last.
 func (t tiles) cut(x *Node, padding [2][2]int, size int) *Node {
 	dims := x.Shape().Dimensions
-	pads := make([]compute.PadAxis, 4)
-	width := [2]int{}
-	for axis := range width {
-		width[axis] = (t.number[axis]-1)*tileOut + size
-		start := padding[axis][0]
-		pads[axis+1] = compute.PadAxis{Start: start, End: width[axis] - start - dims[axis+1]}
-	}
-	flat := Reshape(padZeros(x, pads), -1, dims[3])
+	height, width, channels := dims[1], dims[2], dims[3]
 	pixels := make([]int32, 0, size*size*t.batch*t.number[0]*t.number[1])
 	for element := range size * size {
 		for n := range t.batch {
-			for row := range t.number[0] {
-				for column := range t.number[1] {
-					pixels = append(pixels, int32((n*width[0]+row*tileOut+element/size)*width[1]+column*tileOut+element%size))
+			for i := range t.number[0] {
+				row := i*tileOut + element/size - padding[0][0]
+				for j := range t.number[1] {
+					column := j*tileOut + element%size - padding[1][0]
+					pixel := t.batch * height * width
+					if row >= 0 && row < height && column >= 0 && column < width {
+						pixel = (n*height+row)*width + column
+					}
+					pixels = append(pixels, int32(pixel))
 				}
 			}
 		}
 	}
-	return Reshape(gatherRows(flat, pixels), size*size, -1, dims[3])
+	zeros := Zeros(x.Graph(), shapes.Make(x.DType(), 1, height, width, channels))
+	flat := Reshape(Concatenate([]*Node{x, zeros}, 0), -1, channels)
+	return Reshape(gatherRows(flat, pixels), size*size, -1, channels)
 }
 
 // output transforms the products, [36, tiles, channels], and puts the output's tiles together.

@@ -15,7 +15,9 @@ type Backward func(adjoint *Node) []*Node
 // the result can be differentiated twice.
 //
 // It is made of GoMLX's scheduling barrier, which passes value on and names inputs as dependencies:
-// free on the pure-Go backend, and on XLA an addition of zero that fuses into what comes next.
+// on XLA an addition of zero that fuses into what comes next, and free on the pure-Go backend unless
+// value is used by something else too, which makes it a copy: a gradient that needs the value should
+// use the result of With.
 func With(value *Node, inputs []*Node, gradient Backward) *Node {
 	result := SchedulingBarrier(value, inputs...)
 	backwards(result.Graph())[result] = gradient
