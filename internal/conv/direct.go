@@ -8,12 +8,18 @@ import (
 // direct is the backend's own convolution, called for each pass. GoMLX would find the gradients by
 // itself, but its input gradient is wrong for even kernels and panics for wide paddings.
 var direct = &lowering{
-	name:           "direct",
-	can:            func(Place, Pass, Problem) bool { return true },
+	name: "direct",
+	can: func(place Place, _ Pass, p Problem) bool {
+		return place != OnGo || p.Multiplications() <= mostForLoops
+	},
 	forward:        directForward,
 	inputGradient:  directInputGradient,
 	weightGradient: directWeightGradient,
 }
+
+// mostForLoops is the number of multiplications beyond which the pure-Go backend's own convolution,
+// naive loops, is never the fastest.
+const mostForLoops = 1e6
 
 func directForward(x, w *Node, g Geometry) *Node {
 	axes := compute.ConvolveAxesConfig{

@@ -61,6 +61,11 @@ func newProblem(g Geometry, images shapes.Shape, inputs, outputs int) Problem {
 	return Problem{Geometry: g, Batch: images.Dimensions[0], Inputs: inputs, Outputs: outputs, DType: images.DType}
 }
 
+// Multiplications is how many multiplications a pass takes by its definition.
+func (p Problem) Multiplications() float64 {
+	return float64(p.Batch*p.Out[0]*p.Out[1]*p.Inputs*p.Outputs) * float64(p.Kernel[0]*p.Kernel[1])
+}
+
 // Place is the kind of engine that runs the graph: "go", "xla:cpu" or "xla:cuda".
 type Place string
 

@@ -11,15 +11,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// slowest is the work beyond which loops are not worth measuring: the pure-Go backend's own
-// convolution takes seconds for it.
-const slowest = 2e8 // multiplications
-
-// Multiplications is how many multiplications a pass takes by its definition.
-func (p Problem) Multiplications() float64 {
-	return float64(p.Batch*p.Out[0]*p.Out[1]*p.Inputs*p.Outputs) * float64(p.Kernel[0]*p.Kernel[1])
-}
-
 // MeasureRow measures every lowering that can compute the pass of that problem on a backend, and
 // returns the table's row for it. The lowerings take turns, rounds times after a first turn that is
 // not counted, and the least time of each counts: whatever else the machine does only adds to it.
@@ -29,7 +20,7 @@ func MeasureRow(backend compute.Backend, pass Pass, p Problem, rounds int) (Row,
 	inputs := p.arguments(pass)
 	var execs []*Exec
 	for _, l := range lowerings {
-		if !l.can(row.Place, pass, p) || l == direct && row.Place == OnGo && p.Multiplications() > slowest {
+		if !l.can(row.Place, pass, p) {
 			continue
 		}
 		exec, err := NewExec(backend, func(a, b *Node) *Node { return l.pass(pass)(a, b, p.Geometry) })

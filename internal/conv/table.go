@@ -77,7 +77,7 @@ func choose(place Place, pass Pass, p Problem) *lowering {
 			return l
 		}
 	}
-	return direct
+	return patches // can everything
 }
 
 // nearest is the row for the same engine, pass, kernel and stride that is nearest in channels and
