@@ -2,6 +2,7 @@
 package gradient
 
 import (
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -10,42 +11,78 @@ import (
 // them), in their order and shapes, from the adjoint of its value.
 type Backward func(adjoint *Node) []*Node
 
-// With is value, which was computed from inputs, with its own gradient in place of the one
-// that automatic differentiation would find. If the gradient is built from differentiable operations,
-// the result can be differentiated twice.
+// With is value, which was computed from inputs, with its own gradient in place of the one that
+// automatic differentiation would find. If the gradient is built from differentiable operations, the
+// result can be differentiated twice.
 //
-// It is made of GoMLX's scheduling barrier, which passes value on and names inputs as dependencies:
-// on XLA an addition of zero that fuses into what comes next, and free on the pure-Go backend unless
-// value is used by something else too, which makes it a copy: a gradient that needs the value should
-// use the result of With.
+// Automatic differentiation has to come by: it sees a scheduling barrier that names the inputs as
+// dependencies, and whose gradient is taken from a table of the graph. What the barrier passes on
+// differs, because it shall cost nothing:
+//
+//   - On the pure-Go backend it is value itself, free unless value is used by something else too,
+//     which makes it a copy: a gradient that needs the value should use the result of With.
+//   - XLA would add a zero that depends on all inputs to every number. So there it is a scalar, and
+//     the filling of a padding of value by nothing, which XLA removes together with its filling.
 func With(value *Node, inputs []*Node, gradient Backward) *Node {
-	result := SchedulingBarrier(value, inputs...)
-	backwards(result.Graph())[result] = gradient
+	g := value.Graph()
+	own := &ownGradient{gradient: gradient}
+	if g.Backend().String() == "go" || value.IsScalar() {
+		result := SchedulingBarrier(value, inputs...)
+		owns(g)[result] = own
+		return result
+	}
+	barrier := SchedulingBarrier(ScalarZero(g, value.DType()), inputs...)
+	result := Pad(value, barrier, make([]compute.PadAxis, value.Rank())...)
+	owns(g)[barrier], owns(g)[result] = own, own
 	return result
 }
 
-// backwardsKey is the key of a graph's state under which backwards keeps its table.
-type backwardsKey struct{}
+// ownGradient is the gradient of one call of With.
+type ownGradient struct {
+	gradient Backward
+	adjoint  *Node // of a padding, for its barrier, which automatic differentiation reaches after it
+}
 
-// backwards is the graph's table of gradients that belong to the barriers of With.
-func backwards(g *Graph) map[*Node]Backward {
-	table, ok := g.State(backwardsKey{}).(map[*Node]Backward)
+// ofBarrier are the adjoints of the barrier's operand, into which nothing flows, and dependencies.
+func (o *ownGradient) ofBarrier(adjoint *Node) []*Node {
+	if o.adjoint != nil {
+		adjoint, o.adjoint = o.adjoint, nil
+	}
+	return append([]*Node{nil}, o.gradient(adjoint)...)
+}
+
+// ofPadding are the adjoints of a padding's operand and filling: the barrier, which is only called to
+// have its turn.
+func (o *ownGradient) ofPadding(adjoint *Node) []*Node {
+	o.adjoint = adjoint
+	return []*Node{nil, ScalarZero(adjoint.Graph(), adjoint.DType())}
+}
+
+// ownsKey is the key of a graph's state under which owns keeps its table.
+type ownsKey struct{}
+
+// owns is the graph's table of gradients that belong to the nodes of With.
+func owns(g *Graph) map[*Node]*ownGradient {
+	table, ok := g.State(ownsKey{}).(map[*Node]*ownGradient)
 	if !ok {
-		table = make(map[*Node]Backward)
-		g.AttachState(backwardsKey{}, table)
+		table = make(map[*Node]*ownGradient)
+		g.AttachState(ownsKey{}, table)
 	}
 	return table
 }
 
-// init teaches automatic differentiation the barriers of With; all others keep their
+// init teaches automatic differentiation the nodes of With; all others of their types keep their
 // gradient. GoMLX offers its table of gradients for such extensions.
 func init() {
-	original := VJPRegistration[NodeTypeSchedulingBarrier]
-	VJPRegistration[NodeTypeSchedulingBarrier] = func(node *Node, adjoints []*Node, shape shapes.Shape) []*Node {
-		gradient, ok := backwards(node.Graph())[node]
-		if !ok {
-			return original(node, adjoints, shape)
+	register := func(kind NodeType, adjoints func(o *ownGradient, adjoint *Node) []*Node) {
+		original := VJPRegistration[kind]
+		VJPRegistration[kind] = func(node *Node, outputs []*Node, shape shapes.Shape) []*Node {
+			if own, ok := owns(node.Graph())[node]; ok {
+				return adjoints(own, outputs[0])
+			}
+			return original(node, outputs, shape)
 		}
-		return append([]*Node{nil}, gradient(adjoints[0])...) // nothing flows into the value itself
 	}
+	register(NodeTypeSchedulingBarrier, (*ownGradient).ofBarrier)
+	register(NodeTypePad, (*ownGradient).ofPadding)
 }
