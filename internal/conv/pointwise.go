@@ -8,9 +8,7 @@ import (
 // pointwise is for 1x1 kernels without padding: one matrix product of every stride-th pixel.
 var pointwise = &lowering{
 	name: "pointwise",
-	can: func(_ Place, _ Pass, p Problem) bool {
-		return p.Kernel == [2]int{1, 1} && p.Padding == [2][2]int{}
-	},
+	can:  func(_ Place, _ Pass, p Problem) bool { return p.isPointwise() },
 	forward: func(x, w *Node, g Geometry) *Node {
 		return pixelProduct(everyStride(x, g), Reshape(w, w.Shape().Dimensions[2:]...))
 	},

@@ -128,7 +128,7 @@ func CheckGradients(t testing.TB, backend compute.Backend, loss func(inputs []*g
 // MustFail fails unless building the graph reports an error that mentions want.
 func MustFail(t testing.TB, backend compute.Backend, fn func(g *graph.Graph) *graph.Node, want string) {
 	t.Helper()
-	_, err := graph.ExecOnce(backend, fn)
+	_, err := graph.CallOnce(backend, fn)
 	if err == nil {
 		t.Fatalf("no error, want one about %q", want)
 	}
