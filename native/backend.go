@@ -44,14 +44,19 @@ type wrapped struct{ compute.Backend }
 
 // Builder starts a program.
 func (w *wrapped) Builder(name string) compute.Builder {
-	return &builder{Builder: w.Backend.Builder(name), backend: w}
+	return &builder{
+		Builder: w.Backend.Builder(name), backend: w,
+		parameters: map[compute.Value]int{}, over: map[compute.Value]compute.Value{},
+	}
 }
 
 // builder is a program in which some functions stand for kernels.
 type builder struct {
 	compute.Builder
-	backend *wrapped
-	main    *function
+	backend    *wrapped
+	main       *function
+	parameters map[compute.Value]int           // of the main function
+	over       map[compute.Value]compute.Value // what a kernel wrote, and what it wrote it over
 }
 
 // Main is the program's main function.
@@ -107,21 +112,48 @@ func (f *function) Closure() (compute.Function, error) {
 	return &function{Function: closure, builder: f.builder, parent: f}, nil
 }
 
-// Parameter adds an input, whose memory results may take if it is given away.
+// Parameter adds an input. If it is given away, results may take its memory.
 func (f *function) Parameter(name string, shape shapes.Shape, sharding *compute.ShardingSpec) (compute.Value, error) {
 	value, err := f.Function.Parameter(name, shape, sharding)
 	if err == nil && f == f.builder.main {
-		allowReuse(f.Function)
+		index := len(f.builder.parameters)
+		f.builder.parameters[value] = index
+		allowReuse(f.Function, index, anyOutput)
 	}
 	return value, err
 }
 
+// Return says what the function gives. What kernels wrote over a parameter
+// stays there.
+func (f *function) Return(outputs []compute.Value, shardings []*compute.ShardingSpec) error {
+	if f == f.builder.main {
+		for i, value := range outputs {
+			below, isOver := f.builder.over[value]
+			for isOver {
+				value = below
+				below, isOver = f.builder.over[value]
+			}
+			if index, ok := f.builder.parameters[value]; ok && value != outputs[i] {
+				allowReuse(f.Function, index, i)
+			}
+		}
+	}
+	return f.Function.Return(outputs, shardings)
+}
+
 // Call calls a function, or the kernel that it stands for.
 func (f *function) Call(target compute.Function, inputs ...compute.Value) ([]compute.Value, error) {
-	if k := parseKernel(target.Name()); k != nil {
-		return emitCall(f.Function, inner(target), k, inputs)
+	k := parseKernel(target.Name())
+	if k == nil {
+		return f.Function.Call(inner(target), inputs...)
 	}
-	return f.Function.Call(inner(target), inputs...)
+	outputs, err := emitCall(f.Function, inner(target), k, inputs)
+	if err == nil {
+		for _, pair := range k.inPlace {
+			f.builder.over[outputs[pair[0]]] = inputs[pair[1]]
+		}
+	}
+	return outputs, err
 }
 
 // Sort sorts by a comparing function.

@@ -47,6 +47,9 @@ func (w *wrapped) NewSharedBuffer(device compute.DeviceNum, shape shapes.Shape) 
 	return &buffer{b, w}, flat, nil
 }
 
+// anyOutput is that XLA chooses which output takes a parameter's memory.
+const anyOutput = -1
+
 // executable is a compiled program of a wrapped backend.
 type executable struct {
 	compute.Executable

@@ -108,23 +108,29 @@ func aliases(pairs [][2]int, outputs int) string {
 	return "[" + strings.Join(words, ", ") + "]"
 }
 
-// allowReuse lets XLA write results over the last parameter of a program's main
-// function when the caller gives it away: go-xla passes on that it is given
-// away, but does not compile for it.
-func allowReuse(main compute.Function) {
+// allowReuse lets XLA write an output over a parameter of a program's main
+// function when the caller gives that away: go-xla passes on that it is given
+// away, but does not compile for it. Without it there are only more copies.
+func allowReuse(main compute.Function, parameter, output int) {
 	f, ok := main.(*xla.Function)
 	if !ok {
 		return
 	}
 	program, err := programOf(f)
-	if err != nil || len(program.Inputs) == 0 {
-		return // only slower
+	if err != nil || parameter >= len(program.Inputs) {
+		return
 	}
-	parameter := program.Inputs[len(program.Inputs)-1]
-	if parameter.Attributes == nil {
-		parameter.Attributes = map[string]any{}
+	attributes := map[string]any{"jax.buffer_donor": true}
+	if output != anyOutput {
+		attributes = map[string]any{"tf.aliasing_output": int32(output)}
 	}
-	parameter.Attributes["jax.buffer_donor"] = true
+	input := program.Inputs[parameter]
+	for key, value := range input.Attributes {
+		if key != "jax.buffer_donor" {
+			attributes[key] = value
+		}
+	}
+	input.Attributes = attributes
 }
 
 // programOf gives the part of the StableHLO program that go-xla keeps behind a

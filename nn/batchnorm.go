@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 	"github.com/gomlx/gomlx/support/exceptions"
 
+	"github.com/kafisto/kafisto/internal/gradient"
 	"github.com/kafisto/kafisto/native"
 )
 
@@ -135,7 +136,7 @@ func normalize(x, mean, variance, scale, offset *Node) *Node {
 	deviation := standardDeviation(variance)
 	factor := Div(scale, deviation)
 	y := Add(Mul(centred, alongLastAxis(factor, rank)), alongLastAxis(offset, rank))
-	return withGradient(y, []*Node{x, scale, offset}, func(adjoint *Node) []*Node {
+	return gradient.With(y, []*Node{x, scale, offset}, func(adjoint *Node) []*Node {
 		gradOffset := channelSum(adjoint)
 		gradScale := Div(channelSum(Mul(adjoint, centred)), deviation)
 		// x's gradient is the adjoint less its mean and less its projection on the normalised x.

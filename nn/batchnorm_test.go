@@ -11,23 +11,24 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
+	"github.com/kafisto/kafisto/internal/graphtest"
 )
 
 // plainBatchNorm normalises with the batch's own moments; it returns them too (variance biased).
-func plainBatchNorm(x array, scale, offset []float64) (y array, mean, variance []float64) {
+func plainBatchNorm(x graphtest.Array, scale, offset []float64) (y graphtest.Array, mean, variance []float64) {
 	channels := len(scale)
-	count := float64(len(x.flat) / channels)
+	count := float64(len(x.Flat) / channels)
 	mean, variance = make([]float64, channels), make([]float64, channels)
-	for i, v := range x.flat {
+	for i, v := range x.Flat {
 		mean[i%channels] += v / count
 	}
-	for i, v := range x.flat {
+	for i, v := range x.Flat {
 		variance[i%channels] += (v - mean[i%channels]) * (v - mean[i%channels]) / count
 	}
-	y = zeroArray(x.dims...)
-	for i, v := range x.flat {
+	y = graphtest.Zeros(x.Dims...)
+	for i, v := range x.Flat {
 		c := i % channels
-		y.flat[i] = (v-mean[c])/math.Sqrt(variance[c]+1e-5)*scale[c] + offset[c]
+		y.Flat[i] = (v-mean[c])/math.Sqrt(variance[c]+1e-5)*scale[c] + offset[c]
 	}
 	return y, mean, variance
 }
@@ -35,21 +36,21 @@ func plainBatchNorm(x array, scale, offset []float64) (y array, mean, variance [
 func TestNormalizeGradients(t *testing.T) {
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
 		r := rand.New(rand.NewPCG(1, 1))
-		x, scale, offset := randomArray(r, 2, 3, 2, 2), randomArray(r, 2), randomArray(r, 2)
-		weight := randomArray(r, x.dims...)
+		x, scale, offset := graphtest.Random(r, 2, 3, 2, 2), graphtest.Random(r, 2), graphtest.Random(r, 2)
+		weight := graphtest.Random(r, x.Dims...)
 		build := func(in []*Node) *Node {
 			mean, variance := batchMoments(in[0])
 			return normalize(in[0], mean, variance, in[1], in[2])
 		}
-		want, _, _ := plainBatchNorm(x, scale.flat, offset.flat)
-		got := run(t, backend, func(in []*Node) []*Node { return []*Node{build(in)} }, x, scale, offset)
-		mustMatch(t, "normalised", got[0], want, 1e-12)
+		want, _, _ := plainBatchNorm(x, scale.Flat, offset.Flat)
+		got := graphtest.Run(t, backend, func(in []*Node) []*Node { return []*Node{build(in)} }, x, scale, offset)
+		graphtest.MustMatch(t, "normalised", got[0], want, 1e-12)
 
 		loss := func(in []*Node) *Node {
-			return ReduceAllSum(Mul(Square(build(in)), ConstTensor(in[0].Graph(), weight.tensor())))
+			return ReduceAllSum(Mul(Square(build(in)), ConstTensor(in[0].Graph(), weight.Tensor())))
 		}
-		checkGradients(t, backend, loss, x, scale, offset)
-		checkGradients(t, backend, func(in []*Node) *Node { // the gradient of a gradient penalty
+		graphtest.CheckGradients(t, backend, loss, x, scale, offset)
+		graphtest.CheckGradients(t, backend, func(in []*Node) *Node { // the gradient of a gradient penalty
 			return ReduceAllSum(Square(Gradient(loss(in), in[0])[0]))
 		}, x, scale, offset)
 	})
@@ -71,23 +72,23 @@ func TestBatchNormRunningAverages(t *testing.T) {
 		mean, variance := []float64{0, 0, 0}, []float64{1, 1, 1}
 		ones, zeros := []float64{1, 1, 1}, []float64{0, 0, 0}
 		for range 3 {
-			x := randomArray(r, 4, 2, 3, 3)
+			x := graphtest.Random(r, 4, 2, 3, 3)
 			want, batchMean, batchVariance := plainBatchNorm(x, ones, zeros)
-			mustMatch(t, "training", arrayOf(train.MustCall(x.tensor())[0]), want, 1e-12)
+			graphtest.MustMatch(t, "training", graphtest.Of(train.MustCall(x.Tensor())[0]), want, 1e-12)
 			for c := range 3 {
 				mean[c] = 0.9*mean[c] + 0.1*batchMean[c]
 				variance[c] = 0.9*variance[c] + 0.1*batchVariance[c]*24/23
 			}
 			for _, exec := range []*model.Exec{evaluate, other} {
-				probe := randomArray(r, 1, 2, 2, 3)
-				want := zeroArray(probe.dims...)
-				for i, v := range probe.flat {
-					want.flat[i] = (v - mean[i%3]) / math.Sqrt(variance[i%3]+1e-5)
+				probe := graphtest.Random(r, 1, 2, 2, 3)
+				want := graphtest.Zeros(probe.Dims...)
+				for i, v := range probe.Flat {
+					want.Flat[i] = (v - mean[i%3]) / math.Sqrt(variance[i%3]+1e-5)
 				}
-				mustMatch(t, "evaluation", arrayOf(exec.MustCall(probe.tensor())[0]), want, 1e-12)
+				graphtest.MustMatch(t, "evaluation", graphtest.Of(exec.MustCall(probe.Tensor())[0]), want, 1e-12)
 			}
-			mustMatch(t, "mean", arrayOf(store.GetVariable("/norm/mean").MustValue()), array{[]int{3}, mean}, 1e-12)
-			mustMatch(t, "variance", arrayOf(store.GetVariable("/norm/variance").MustValue()), array{[]int{3}, variance}, 1e-12)
+			graphtest.MustMatch(t, "mean", graphtest.Of(store.GetVariable("/norm/mean").MustValue()), graphtest.Array{Dims: []int{3}, Flat: mean}, 1e-12)
+			graphtest.MustMatch(t, "variance", graphtest.Of(store.GetVariable("/norm/variance").MustValue()), graphtest.Array{Dims: []int{3}, Flat: variance}, 1e-12)
 		}
 		for name, trainable := range map[string]bool{"scale": true, "offset": true, "mean": false, "variance": false} {
 			if got := store.GetVariable("/norm/" + name).Trainable; got != trainable {
@@ -98,7 +99,7 @@ func TestBatchNormRunningAverages(t *testing.T) {
 }
 
 func TestBatchNormRefusesSingleValue(t *testing.T) {
-	mustFail(t, enginetest.Backend(t, "go"), func(g *Graph) *Node {
+	graphtest.MustFail(t, enginetest.Backend(t, "go"), func(g *Graph) *Node {
 		scope := model.NewStore().RootScope()
 		scope.SetTraining(g, true)
 		return BatchNorm(scope, Zeros(g, shapes.Make(dtypes.Float32, 1, 3)))

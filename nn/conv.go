@@ -5,6 +5,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/kafisto/kafisto/internal/conv"
 )
 
 // ConvBuilder collects the settings of a two-dimensional convolution. Create it with [Conv], and
@@ -92,7 +94,7 @@ func (c *ConvBuilder) Done() *Node {
 			c.scope.Scope(), c.channels)
 	}
 	dims := c.x.Shape().Dimensions
-	geometry, err := newGeometry([2]int{dims[1], dims[2]}, c.kernel, c.stride, c.padding)
+	geometry, err := conv.NewGeometry([2]int{dims[1], dims[2]}, c.kernel, c.stride, c.padding)
 	if err != nil {
 		exceptions.Panicf("nn: convolution %s: %v", c.scope.Scope(), err)
 	}
@@ -104,7 +106,7 @@ func (c *ConvBuilder) Done() *Node {
 	}
 	weights := c.scope.WithInitializer(initializer).
 		VariableWithShape("weights", shapes.Make(dtype, c.kernel[0], c.kernel[1], in, c.channels))
-	y := convolve(c.x, value(weights, c.x.Graph()), geometry)
+	y := conv.Forward(c.x, value(weights, c.x.Graph()), geometry)
 	if c.bias {
 		y = addBias(c.scope, y, fanIn)
 	}

@@ -1,5 +1,5 @@
-// Package nn holds layers for GoMLX programs: convolution, batch normalisation, a linear layer,
-// the rectifier, pooling and the initialisers that go with them.
+// Package nn holds layers for GoMLX programs: convolution and its transpose, batch normalisation, a
+// linear layer, the rectifier, pooling and the initialisers that go with them.
 //
 // They are made for training that is right and fast on every GoMLX backend. Each follows PyTorch's
 // definition (padding, momentum, epsilon, starting values), so that published recipes carry over,

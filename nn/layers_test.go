@@ -12,16 +12,17 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
+	"github.com/kafisto/kafisto/internal/graphtest"
 )
 
 func TestReLU(t *testing.T) {
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
-		got := run(t, backend, func(in []*Node) []*Node {
+		got := graphtest.Run(t, backend, func(in []*Node) []*Node {
 			y := ReLU(in[0])
 			return []*Node{y, Gradient(ReduceAllSum(Mul(y, in[1])), in[0])[0]}
-		}, array{[]int{4}, []float64{-2, 0, 0.5, 3}}, array{[]int{4}, []float64{5, 6, 7, 8}})
-		mustMatch(t, "rectified", got[0], array{[]int{4}, []float64{0, 0, 0.5, 3}}, 0)
-		mustMatch(t, "gradient", got[1], array{[]int{4}, []float64{0, 0, 7, 8}}, 0)
+		}, graphtest.Array{Dims: []int{4}, Flat: []float64{-2, 0, 0.5, 3}}, graphtest.Array{Dims: []int{4}, Flat: []float64{5, 6, 7, 8}})
+		graphtest.MustMatch(t, "rectified", got[0], graphtest.Array{Dims: []int{4}, Flat: []float64{0, 0, 0.5, 3}}, 0)
+		graphtest.MustMatch(t, "gradient", got[1], graphtest.Array{Dims: []int{4}, Flat: []float64{0, 0, 7, 8}}, 0)
 	})
 }
 
@@ -32,38 +33,38 @@ func TestLinear(t *testing.T) {
 		store.RootScope().VariableWithValue("biases", []float64{10, 20, 30})
 		exec := model.MustNewExec(backend, store, func(scope *model.Scope, x *Node) *Node { return Linear(scope, x, 3) })
 		got := exec.MustCall(tensors.FromValue([][]float64{{1, 1}, {0, -1}}))[0]
-		mustMatch(t, "linear", arrayOf(got), array{[]int{2, 3}, []float64{15, 27, 39, 6, 15, 24}}, 1e-15)
+		graphtest.MustMatch(t, "linear", graphtest.Of(got), graphtest.Array{Dims: []int{2, 3}, Flat: []float64{15, 27, 39, 6, 15, 24}}, 1e-15)
 	})
 }
 
 // TestPooling uses an odd size, whose last row and column max and mean pooling leave out.
 func TestPooling(t *testing.T) {
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
-		x := randomArray(rand.New(rand.NewPCG(1, 7)), 2, 5, 4, 3)
-		largest, mean, global := zeroArray(2, 2, 2, 3), zeroArray(2, 2, 2, 3), zeroArray(2, 3)
-		for i := range largest.flat {
-			largest.flat[i] = math.Inf(-1)
+		x := graphtest.Random(rand.New(rand.NewPCG(1, 7)), 2, 5, 4, 3)
+		largest, mean, global := graphtest.Zeros(2, 2, 2, 3), graphtest.Zeros(2, 2, 2, 3), graphtest.Zeros(2, 3)
+		for i := range largest.Flat {
+			largest.Flat[i] = math.Inf(-1)
 		}
-		for i, v := range x.flat {
+		for i, v := range x.Flat {
 			n, row, col, c := i/60, i/12%5, i/3%4, i%3
-			global.flat[n*3+c] += v / 20
+			global.Flat[n*3+c] += v / 20
 			if row < 4 {
 				at := ((n*2+row/2)*2+col/2)*3 + c
-				largest.flat[at] = max(largest.flat[at], v)
-				mean.flat[at] += v / 4
+				largest.Flat[at] = max(largest.Flat[at], v)
+				mean.Flat[at] += v / 4
 			}
 		}
 		pools := []func(x *Node) *Node{MaxPool2x2, MeanPool2x2, GlobalMeanPool}
-		got := run(t, backend, func(in []*Node) (out []*Node) {
+		got := graphtest.Run(t, backend, func(in []*Node) (out []*Node) {
 			for _, pool := range pools {
 				out = append(out, pool(in[0]))
 			}
 			return out
 		}, x)
-		for i, want := range []array{largest, mean, global} {
-			mustMatch(t, "pooled", got[i], want, 1e-14)
+		for i, want := range []graphtest.Array{largest, mean, global} {
+			graphtest.MustMatch(t, "pooled", got[i], want, 1e-14)
 		}
-		checkGradients(t, backend, func(in []*Node) *Node {
+		graphtest.CheckGradients(t, backend, func(in []*Node) *Node {
 			sum := ScalarZero(in[0].Graph(), dtypes.Float64)
 			for _, pool := range pools {
 				y := pool(in[0])
@@ -88,7 +89,7 @@ func TestLayersRefuseWrongShapes(t *testing.T) {
 		"weights must be [height":      func(x *Node) *Node { return KaimingNormal(scope())(x.Graph(), x.Shape()) },
 		"number of inputs is 0, it mu": func(x *Node) *Node { return FanInUniform(scope(), 0)(x.Graph(), x.Shape()) },
 	} {
-		mustFail(t, backend, func(g *Graph) *Node { return build(Zeros(g, shapes.Make(dtypes.Float32, 2, 2, 2))) }, want)
+		graphtest.MustFail(t, backend, func(g *Graph) *Node { return build(Zeros(g, shapes.Make(dtypes.Float32, 2, 2, 2))) }, want)
 	}
 }
 

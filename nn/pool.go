@@ -3,6 +3,8 @@ package nn
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/kafisto/kafisto/internal/conv"
 )
 
 // GlobalMeanPool is the mean of each channel over an image: from [batch, height, width, channels] to
@@ -41,11 +43,11 @@ func MeanPool2x2(x *Node) *Node {
 // squares2x2 are the four pixels of each 2x2 square, each [batch, height/2, width/2, channels].
 func squares2x2(x *Node) []*Node {
 	dims := x.Shape().Dimensions
-	g, err := newGeometry([2]int{dims[1], dims[2]}, [2]int{2, 2}, [2]int{2, 2}, [2][2]int{})
+	g, err := conv.NewGeometry([2]int{dims[1], dims[2]}, [2]int{2, 2}, [2]int{2, 2}, [2][2]int{})
 	if err != nil {
 		exceptions.Panicf("nn: pooling: image is %s, it must be at least 2x2", x.Shape())
 	}
-	rows := Reshape(unfold(x, g), dims[0], g.out[0], g.out[1], 4, dims[3])
+	rows := Reshape(conv.Unfold(x, g), dims[0], g.Out[0], g.Out[1], 4, dims[3])
 	return Split(rows, 3, 4)
 }
 

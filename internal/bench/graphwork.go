@@ -10,7 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/kafisto/kafisto/nn"
+	"github.com/kafisto/kafisto/internal/gradient"
 )
 
 // seed of everything that is drawn at random.
@@ -68,7 +68,7 @@ func (w *graphWork) close() {
 // linked is a scalar whose gradient with respect to nodes is just adjoints. It
 // looks at one number of each node, so that it costs no pass over memory.
 func linked(scalar *graph.Node, nodes, adjoints []*graph.Node) *graph.Node {
-	return nn.WithGradient(scalar, nodes, func(*graph.Node) []*graph.Node { return adjoints })
+	return gradient.With(scalar, nodes, func(*graph.Node) []*graph.Node { return adjoints })
 }
 
 // probe is the first number of x.

@@ -52,7 +52,7 @@ const exampleLosses = 128
 //
 // The gradients are inputs of the graph that stay on the device, as they would
 // come from the network's backward pass: in memory, once. The loss is the mean
-// of an input vector, and linked to the parameters by nn.WithGradient: automatic
+// of an input vector, and linked to the parameters by package gradient: automatic
 // differentiation then hands the inputs to the optimizer as they are. The link
 // is one number of each parameter times zero, 62 in all, and no pass over them.
 //

@@ -1,4 +1,4 @@
-package nn
+package conv
 
 import (
 	"fmt"
@@ -7,18 +7,18 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// geometry is how a two-dimensional convolution walks over its input: index 0 is the vertical
+// Geometry is how a two-dimensional convolution walks over its input: index 0 is the vertical
 // axis, 1 the horizontal.
-type geometry struct {
-	kernel  [2]int    // kernel's size
-	stride  [2]int    // steps between two windows
-	padding [2][2]int // zeros added before and after
-	in, out [2]int    // sizes of the input and of the output
+type Geometry struct {
+	Kernel  [2]int    // kernel's size
+	Stride  [2]int    // steps between two windows
+	Padding [2][2]int // zeros added before and after
+	In, Out [2]int    // sizes of the input and of the output
 }
 
-// newGeometry works out the output's size. An error tells which figure makes no convolution.
-func newGeometry(in, kernel, stride [2]int, padding [2][2]int) (geometry, error) {
-	g := geometry{kernel: kernel, stride: stride, padding: padding, in: in}
+// NewGeometry works out the output's size. An error tells which figure makes no convolution.
+func NewGeometry(in, kernel, stride [2]int, padding [2][2]int) (Geometry, error) {
+	g := Geometry{Kernel: kernel, Stride: stride, Padding: padding, In: in}
 	for axis, name := range [2]string{"height", "width"} {
 		k, s, p := kernel[axis], stride[axis], padding[axis]
 		if k < 1 {
@@ -34,42 +34,42 @@ func newGeometry(in, kernel, stride [2]int, padding [2][2]int) (geometry, error)
 		if room < 0 {
 			return g, fmt.Errorf("a kernel of %s %d does not fit in an input of %d with padding %v", name, k, in[axis], p)
 		}
-		g.out[axis] = room/s + 1
+		g.Out[axis] = room/s + 1
 	}
 	return g, nil
 }
 
 // isPointwise says whether the kernel is 1x1 and no zeros are added.
-func (g geometry) isPointwise() bool {
-	return g.kernel == [2]int{1, 1} && g.padding == [2][2]int{}
+func (g Geometry) isPointwise() bool {
+	return g.Kernel == [2]int{1, 1} && g.Padding == [2][2]int{}
 }
 
 // rows is the number of positions along an axis, after splitting it into stride phases, that the
 // windows touch. With stride 1 that is the input itself.
-func (g geometry) rows(axis int) int {
-	if g.stride[axis] == 1 {
-		return g.in[axis]
+func (g Geometry) rows(axis int) int {
+	if g.Stride[axis] == 1 {
+		return g.In[axis]
 	}
-	return g.out[axis] + (g.kernel[axis]-1)/g.stride[axis]
+	return g.Out[axis] + (g.Kernel[axis]-1)/g.Stride[axis]
 }
 
 // alignment is the padding (or, where negative, the cutting) of [batch, height, width, channels]
 // that makes each strided axis start at the first window and end at a whole number of strides.
-func (g geometry) alignment() []compute.PadAxis {
+func (g Geometry) alignment() []compute.PadAxis {
 	pads := make([]compute.PadAxis, 4)
-	for axis, stride := range g.stride {
+	for axis, stride := range g.Stride {
 		if stride > 1 {
-			start := g.padding[axis][0]
-			pads[axis+1] = compute.PadAxis{Start: start, End: g.rows(axis)*stride - start - g.in[axis]}
+			start := g.Padding[axis][0]
+			pads[axis+1] = compute.PadAxis{Start: start, End: g.rows(axis)*stride - start - g.In[axis]}
 		}
 	}
 	return pads
 }
 
 // phased is the shape in which each strided axis of the aligned input is split into (row, phase).
-func (g geometry) phased(batch, channels int) []int {
+func (g Geometry) phased(batch, channels int) []int {
 	dims := []int{batch}
-	for axis, stride := range g.stride {
+	for axis, stride := range g.Stride {
 		dims = append(dims, g.rows(axis))
 		if stride > 1 {
 			dims = append(dims, stride)
@@ -80,10 +80,10 @@ func (g geometry) phased(batch, channels int) []int {
 
 // view is the shape of what one kernel element sees of the phased input: one phase of as many rows
 // as the output has.
-func (g geometry) view(batch, channels int) []int {
+func (g Geometry) view(batch, channels int) []int {
 	dims := []int{batch}
-	for axis, stride := range g.stride {
-		dims = append(dims, g.out[axis])
+	for axis, stride := range g.Stride {
+		dims = append(dims, g.Out[axis])
 		if stride > 1 {
 			dims = append(dims, 1)
 		}
@@ -93,16 +93,16 @@ func (g geometry) view(batch, channels int) []int {
 
 // window is the padding of the phased input that leaves kernel element (i, j)'s view of it. The
 // same padding negated puts such a view back in its place.
-func (g geometry) window(i, j int) []compute.PadAxis {
+func (g Geometry) window(i, j int) []compute.PadAxis {
 	pads := []compute.PadAxis{{}}
 	for axis, at := range [2]int{i, j} {
-		stride := g.stride[axis]
+		stride := g.Stride[axis]
 		row, phase := at/stride, at%stride
 		start := -row
 		if stride == 1 {
-			start += g.padding[axis][0] // strided axes have been aligned
+			start += g.Padding[axis][0] // strided axes have been aligned
 		}
-		pads = append(pads, compute.PadAxis{Start: start, End: g.out[axis] - g.rows(axis) - start})
+		pads = append(pads, compute.PadAxis{Start: start, End: g.Out[axis] - g.rows(axis) - start})
 		if stride > 1 {
 			pads = append(pads, compute.PadAxis{Start: -phase, End: phase + 1 - stride})
 		}
