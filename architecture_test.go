@@ -19,7 +19,7 @@ const module = "github.com/kafisto/kafisto"
 // way, from the command down to the filter.
 var arrows = map[string][]string{
 	"cmd/kafisto":                     {"internal/cli", "native/keepmemory"},
-	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/gradient", "internal/job", "internal/task", "internal/train", "models"},
+	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/gradient", "internal/job", "internal/task", "internal/train", "models", "native", "nn"},
 	"internal/cli":                    {"internal/bench", "internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
 	"internal/job":                    {".", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "optim", "schedule"},
 	"internal/report":                 {"internal/runlog", "internal/atomicfile"},

@@ -15,6 +15,7 @@ import (
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/internal/train"
 	"github.com/kafisto/kafisto/models"
+	"github.com/kafisto/kafisto/native"
 )
 
 // optimized is the network whose parameters the optimizers are timed on: 11.2
@@ -56,9 +57,10 @@ const exampleLosses = 128
 // differentiation then hands the inputs to the optimizer as they are. The link
 // is one number of each parameter times zero, 62 in all, and no pass over them.
 //
-// Predicted parameters are outputs of the graph, because a network would read
-// them: without it the compiler would merge the prediction into the update and
-// never write it, and KaFiStO would look a pass cheaper than it is. The step's
+// Where XLA compiles the filter's passes, predicted parameters are outputs of the
+// graph, because a network would read them: without it the compiler would merge
+// the prediction into the update and never write it, and KaFiStO would look a
+// pass cheaper than it is. Kernels and the pure-Go engine merge nothing. The step's
 // report (gradient norm and so on) is left out for every optimizer.
 func newOptimizerWork(backend compute.Backend, name string, network models.Classifier) (*graphWork, error) {
 	optimizer, err := newOptimizer(name)
@@ -102,7 +104,9 @@ func buildOptimizer(optimizer train.Optimizer, parameters []parameter) func(scop
 		optimizer.UpdateGraph(scope, inputs[0].Graph(), loss)
 		outputs := []*graph.Node{loss}
 		for _, value := range predicted {
-			if value.Type() != graph.NodeTypeParameter { // moved by a prediction
+			backend := value.Graph().Backend()
+			moved := value.Type() != graph.NodeTypeParameter
+			if moved && backend.String() != "go" && !native.Available(backend) {
 				outputs = append(outputs, value)
 			}
 		}
