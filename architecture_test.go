@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/conformance":            {"internal/engine/enginetest", "internal/golden", "internal/golden/goldengraph", "schedule"},
 	"internal/atomicfile":             {},
 	"internal/conv":                   {"internal/gradient", "native"},
-	"internal/conv/measure":           {"internal/conv", "internal/engine"},
+	"internal/conv/measure":           {"internal/conv", "internal/engine", "native/keepmemory"},
 	"internal/disktest":               {},
 	"internal/lockfile":               {},
 	"models":                          {"nn"},

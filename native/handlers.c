@@ -97,9 +97,14 @@ static ffi_error *convolve(const ffi_call *call, conv_kernel *kernel) {
   return finish(call, t, t ? kernel(t, c, argument(call, 0), argument(call, 1), result(call, 0)) : -1);
 }
 
-static ffi_error *conv_forward(ffi_call *call) { return convolve(call, best_kernels()->conv_forward); }
-static ffi_error *conv_input_gradient(ffi_call *call) { return convolve(call, best_kernels()->conv_input_gradient); }
-static ffi_error *conv_weight_gradient(ffi_call *call) { return convolve(call, best_kernels()->conv_weight_gradient); }
+#define CONVOLUTION(way, product)                                                                                      \
+  static ffi_error *way##_##product(ffi_call *call) { return convolve(call, best_kernels()->way.product); }
+CONVOLUTION(direct, forward)
+CONVOLUTION(direct, input_gradient)
+CONVOLUTION(direct, weight_gradient)
+CONVOLUTION(winograd, forward)
+CONVOLUTION(winograd, input_gradient)
+CONVOLUTION(winograd, weight_gradient)
 
 static ffi_error *norm_forward(ffi_call *call) {
   if (describe(call))
@@ -226,9 +231,12 @@ static const struct {
   const char *name;
   ffi_error *(*handler)(ffi_call *);
 } handlers[] = {
-    {"kafisto_conv_forward", conv_forward},
-    {"kafisto_conv_input_gradient", conv_input_gradient},
-    {"kafisto_conv_weight_gradient", conv_weight_gradient},
+    {"kafisto_direct_forward", direct_forward},
+    {"kafisto_direct_input_gradient", direct_input_gradient},
+    {"kafisto_direct_weight_gradient", direct_weight_gradient},
+    {"kafisto_winograd_forward", winograd_forward},
+    {"kafisto_winograd_input_gradient", winograd_input_gradient},
+    {"kafisto_winograd_weight_gradient", winograd_weight_gradient},
     {"kafisto_norm_forward", norm_forward},
     {"kafisto_norm_backward", norm_backward},
     {"kafisto_filter_predict", filter_predict},

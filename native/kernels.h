@@ -32,14 +32,21 @@ typedef struct filter {
 } filter;
 
 // Each kernel returns 0, or a negative number when there is no memory.
+
+// convolution_kernels are one way to compute the three products.
+typedef struct convolution_kernels {
+  // y = x * w
+  int (*forward)(team *t, const convolution *c, const float *x, const float *w, float *y);
+  // dx, the gradient of sum(y * dy) with respect to x
+  int (*input_gradient)(team *t, const convolution *c, const float *dy, const float *w, float *dx);
+  // dw, the same with respect to w
+  int (*weight_gradient)(team *t, const convolution *c, const float *x, const float *dy, float *dw);
+} convolution_kernels;
+
 typedef struct kernels {
   const char *name;
-  // y = x * w
-  int (*conv_forward)(team *t, const convolution *c, const float *x, const float *w, float *y);
-  // dx, the gradient of sum(y * dy) with respect to x
-  int (*conv_input_gradient)(team *t, const convolution *c, const float *dy, const float *w, float *dx);
-  // dw, the same with respect to w
-  int (*conv_weight_gradient)(team *t, const convolution *c, const float *x, const float *dy, float *dw);
+  convolution_kernels direct;   // any geometry
+  convolution_kernels winograd; // 3x3 kernels, stride 1, padding at most 2, channels a multiple of 16
   // y = relu((x - mean) / deviation * scale + offset + shortcut), with the rows'
   // mean and biased variance; shortcut may be NULL.
   int (*norm_forward)(team *t, const normalization *n, const float *x, const float *scale, const float *offset,

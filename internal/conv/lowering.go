@@ -26,7 +26,9 @@ type lowering struct {
 var lowerings []*lowering
 
 // init fills lowerings: phases is made of others, which a plain initialisation takes for a cycle.
-func init() { lowerings = []*lowering{byKernels, direct, pointwise, patches, phases, winograd} }
+func init() {
+	lowerings = []*lowering{nativeDirect, nativeWinograd, direct, pointwise, patches, phases, winograd}
+}
 
 // named is the lowering of that name, nil if there is none.
 func named(name string) *lowering {

@@ -60,7 +60,7 @@ func parseTable(file []byte) ([]Row, error) {
 var defaults = map[Place][]string{
 	OnGo:     {"pointwise", "patches"},
 	OnCPU:    {"direct"},
-	OnNative: {"native", "direct"},
+	OnNative: {"native direct", "direct"},
 	OnCUDA:   {"direct"}, // cuDNN
 }
 
@@ -69,9 +69,7 @@ var defaults = map[Place][]string{
 func choose(place Place, pass Pass, p Problem) *lowering {
 	var names []string
 	if row := nearest(table(), place, pass, p); row != nil {
-		for _, m := range row.Fastest {
-			names = append(names, m.Lowering)
-		}
+		names = row.preferred()
 	}
 	for _, name := range append(names, defaults[place]...) {
 		if l := named(name); l.can(place, pass, p) {
@@ -79,6 +77,25 @@ func choose(place Place, pass Pass, p Problem) *lowering {
 		}
 	}
 	return patches // can everything
+}
+
+// equallyFast is how many times the least time still counts as no slower: measurements are not better.
+const equallyFast = 1.15
+
+// preferred are the row's lowerings, the best first: those that are as fast as the fastest in the order
+// of lowerings, which puts the ones first that take less time to compile, and then the others.
+func (r Row) preferred() (names []string) {
+	for _, l := range lowerings {
+		for _, m := range r.Fastest {
+			if m.Lowering == l.name && m.Milliseconds <= equallyFast*r.Fastest[0].Milliseconds {
+				names = append(names, l.name)
+			}
+		}
+	}
+	for _, m := range r.Fastest[len(names):] {
+		names = append(names, m.Lowering)
+	}
+	return names
 }
 
 // nearest is the row for the same engine, pass, kernel and stride that is nearest in channels and

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
+	"github.com/kafisto/kafisto/native"
 )
 
 // problem is a square convolution of 32x32 images with padding for the same size.
@@ -81,7 +82,7 @@ func TestNearest(t *testing.T) {
 // TestChoose checks that what is chosen can do the problem, everywhere, and what must not depend on
 // measurements.
 func TestChoose(t *testing.T) {
-	for _, place := range []Place{OnGo, OnCPU, OnCUDA} {
+	for _, place := range []Place{OnGo, OnCPU, OnNative, OnCUDA} {
 		for _, pass := range Passes {
 			for kernel := 1; kernel <= 7; kernel++ {
 				for stride := 1; stride <= 3; stride++ {
@@ -106,6 +107,9 @@ func TestChoose(t *testing.T) {
 func TestPlaceOf(t *testing.T) {
 	want := map[string]Place{"go": OnGo, "xla": OnCPU}
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		if native.Available(backend) {
+			want["xla"] = OnNative
+		}
 		if got := PlaceOf(backend); got != want[backend.String()] {
 			t.Errorf("place of %q is %q", backend.String(), got)
 		}

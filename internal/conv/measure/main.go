@@ -20,6 +20,7 @@ import (
 
 	"github.com/kafisto/kafisto/internal/conv"
 	"github.com/kafisto/kafisto/internal/engine"
+	_ "github.com/kafisto/kafisto/native/keepmemory" // as in the kafisto command
 )
 
 func main() {
@@ -76,6 +77,7 @@ var cases = []shape{
 	{3, 1, 1, 16, 32, 14, 128}, {3, 2, 1, 16, 32, 14, 128}, {5, 2, 2, 1, 16, 28, 128}, {5, 1, 2, 3, 16, 32, 64},
 	// bottlenecks of ResNet-50
 	{1, 1, 0, 256, 64, 32, 64}, {1, 1, 0, 64, 256, 32, 64}, {1, 2, 0, 256, 512, 32, 64},
+	{3, 1, 1, 64, 64, 32, 64}, {3, 2, 1, 128, 128, 32, 64}, {1, 1, 0, 1024, 256, 8, 64}, {1, 1, 0, 512, 2048, 4, 64},
 	// DCGAN
 	{4, 2, 1, 3, 64, 32, 64}, {4, 2, 1, 64, 128, 16, 64}, {4, 2, 1, 128, 256, 8, 64}, {4, 1, 0, 256, 1, 4, 64},
 	// what splitting strides into phases leaves of 3x3 and 4x4 with stride 2
