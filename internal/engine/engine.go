@@ -17,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -138,13 +139,27 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 		return nil, fmt.Errorf("engine: %s: plugin %s does not load: %w", choice, path, err)
 	}
 	if choice == XLACPU {
-		if fast, err := native.Wrap(backend); err == nil {
-			backend = fast
-		} else {
-			options.message("engine: xla:cpu without the fast kernels: %v", err)
-		}
+		backend = options.withKernels(backend)
 	}
 	return &Engine{Backend: backend, Name: string(choice)}, nil
+}
+
+// KernelsVariable is the environment variable that, set to "off", leaves XLA on
+// the CPU without the kernels of package native: slower, for comparing results.
+const KernelsVariable = "KAFISTO_KERNELS"
+
+// withKernels gives a backend the kernels, or says in one line why it has none.
+func (o Options) withKernels(backend compute.Backend) compute.Backend {
+	if os.Getenv(KernelsVariable) == "off" {
+		o.message("engine: xla:cpu without kernels, as %s says", KernelsVariable)
+		return backend
+	}
+	fast, err := native.Wrap(backend)
+	if err != nil {
+		o.message("engine: xla:cpu without the fast kernels: %v", err)
+		return backend
+	}
+	return fast
 }
 
 func noXLAError(choice Choice) error {
