@@ -40,7 +40,7 @@ const wholeVectors = 16
 // with Winograd only 3x3 kernels with stride 1, padding up to 2 and multiples of
 // 16 channels.
 func (c Conv) Supported(dtype dtypes.DType) bool {
-	if dtype != dtypes.Float32 {
+	if dtype != dtypes.Float32 || c.Batch < 1 {
 		return false
 	}
 	if c.Winograd {
