@@ -73,6 +73,9 @@ func (e *Engine) Close() {
 // options.Offline is set; the CUDA plugin (gigabytes) is fetched by Install
 // alone. Once a plugin is there, Open touches no network.
 //
+// xla:cpu gets the kernels of package native. Where they cannot be had it works
+// without, and options.Message is told why in one line.
+//
 // An explicit choice that cannot be had is an error that says what to do.
 // Panics of a backend come out as errors.
 func Open(ctx context.Context, options Options) (*Engine, error) {

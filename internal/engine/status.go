@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // Info is what is known of one engine without opening it.
@@ -84,9 +86,13 @@ func goVersion() string {
 type Build struct {
 	SIMD bool `json:"simd"` // with GOEXPERIMENT=simd: the Go backend uses vector instructions
 	XLA  bool `json:"xla"`  // with cgo and for a platform of go-xla: XLA can be used
+	// Kernels names the instruction set of package native's kernels for xla:cpu
+	// on this processor: avx512, avx2 or portable; empty in a program without
+	// them. Whether a plugin takes them shows when Open loads it.
+	Kernels string `json:"kernels,omitempty"`
 }
 
 // Built returns how this program was built.
 func Built() Build {
-	return Build{SIMD: builtWithSIMD, XLA: noXLA == ""}
+	return Build{SIMD: builtWithSIMD, XLA: noXLA == "", Kernels: native.Instructions()}
 }
