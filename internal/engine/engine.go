@@ -23,8 +23,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
-
-	"github.com/kafisto/kafisto/native"
 )
 
 // Options says which engine to open and how to talk about it.
@@ -141,7 +139,7 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 		return nil, fmt.Errorf("engine: %s: plugin %s does not load: %w", choice, path, err)
 	}
 	if choice == XLACPU {
-		if fast, err := native.Wrap(backend); err == nil {
+		if fast, err := s.kernels(backend); err == nil {
 			backend = fast
 		} else {
 			options.message("engine: xla:cpu without the fast kernels: %v", err)
