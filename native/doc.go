@@ -2,7 +2,9 @@
 // package nn use them where the backend has them, and are several times faster
 // with them.
 //
-//	backend, err := native.Wrap(backend) // an XLA CPU backend of GoMLX
+//	if fast, err := native.Wrap(backend); err == nil { // an XLA CPU backend of GoMLX
+//		backend = fast
+//	}
 //
 // There are three kinds, all for float32: [Conv], the three products of a
 // convolution; [Norm], batch normalisation with what follows it; [Filter],
