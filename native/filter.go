@@ -36,7 +36,7 @@ func (f Filter) vector() shapes.Shape { return shapes.Make(dtypes.Float64, len(f
 
 // Predict moves the parameters by their velocities (eq. 17): nextX = x + p.
 // Averages are nil, or of x; if beta is not nil, a Float64 scalar, they move first
-// (eq. 24): nextAverages = beta averages + (1 - beta) x, nil otherwise. The
+// (eq. 24): nextAverages = beta averages + (1 - beta) x, empty otherwise. The
 // distances, from which the state noise follows (eq. 25), are the sums of the
 // squares of x less its newest average, one a layer; zero without averages.
 func (f Filter) Predict(beta *Node, x, p, averages []*Node) (distances *Node, nextX, nextAverages []*Node) {
@@ -74,8 +74,8 @@ type Factors struct {
 
 // Correct moves parameters and velocities along the direction d = g + Decay x (eq.
 // 13 and its counterpart for velocities, Table 1): nextX = x - Gain d - Shrink x,
-// nextP = velocityDecay p - VelocityGain d, and, where averages is not nil, nextAverages
-// = Smoothing averages + (1 - Smoothing) nextX (eq. 24).
+// nextP = velocityDecay p - VelocityGain d, and, where averages is not empty,
+// nextAverages = Smoothing averages + (1 - Smoothing) nextX (eq. 24).
 func (f Filter) Correct(factors Factors, velocityDecay float64, g, x, p, averages []*Node) (nextX, nextP, nextAverages []*Node) {
 	n := len(f.Shapes)
 	all := Concatenate([]*Node{factors.Gain, factors.VelocityGain, factors.Smoothing, factors.Shrink, factors.Decay}, 0)
