@@ -48,7 +48,7 @@ func (engineStatusCommand) Run(s *session) error {
 	}
 	s.line("\nbuilt with simd: %s; with XLA: %s; auto takes the first that starts", yesNo(built.SIMD), yesNo(built.XLA))
 	if built.Kernels == "" {
-		s.line("kernels for xla:cpu: none, they need cgo and Linux on x86-64 or arm64")
+		s.line("kernels for xla:cpu: none, %s", built.NoKernels)
 	} else {
 		s.line("kernels for xla:cpu: %s; an engine that opens without them says so", built.Kernels)
 	}

@@ -137,6 +137,28 @@ func TestWithoutKernels(t *testing.T) {
 	}
 }
 
+// TestKernelsOff leaves the kernels away because the user says so.
+func TestKernelsOff(t *testing.T) {
+	t.Setenv(KernelsVariable, "off")
+	s := fakeSite(t, serve(pack(t, "plugin_cpu.so", content)))
+	s.kernels = func(compute.Backend) (compute.Backend, error) {
+		t.Error("kernels were added")
+		return nil, errors.New("unwanted")
+	}
+	var lines []string
+	engine, err := s.open(t.Context(), recorder(XLACPU, &lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	if len(lines) != 1 || !strings.Contains(lines[0], KernelsVariable) {
+		t.Errorf("messages %q", lines)
+	}
+	if b := Built(); b.Kernels != "" || b.NoKernels == "" {
+		t.Errorf("%+v", b)
+	}
+}
+
 // TestExplicit asks for what cannot be had: an error that says what to do.
 func TestExplicit(t *testing.T) {
 	s := fakeSite(t, refuse(t))

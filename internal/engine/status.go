@@ -87,12 +87,23 @@ type Build struct {
 	SIMD bool `json:"simd"` // with GOEXPERIMENT=simd: the Go backend uses vector instructions
 	XLA  bool `json:"xla"`  // with cgo and for a platform of go-xla: XLA can be used
 	// Kernels names the instruction set of package native's kernels for xla:cpu
-	// on this processor: avx512, avx2 or portable; empty in a program without
-	// them. Whether a plugin takes them shows when Open loads it.
-	Kernels string `json:"kernels,omitempty"`
+	// on this processor: avx512, avx2 or portable; empty where there are none, and
+	// then NoKernels says why. Whether a plugin takes them shows when Open loads it.
+	Kernels   string `json:"kernels,omitempty"`
+	NoKernels string `json:"no_kernels,omitempty"`
 }
 
-// Built returns how this program was built.
+// Built returns how this program was built, and which kernels it has by that, by
+// the processor and by KAFISTO_KERNELS.
 func Built() Build {
-	return Build{SIMD: builtWithSIMD, XLA: noXLA == "", Kernels: native.Instructions()}
+	b := Build{SIMD: builtWithSIMD, XLA: noXLA == ""}
+	switch {
+	case native.Instructions() == "":
+		b.NoKernels = "they need cgo and Linux on x86-64 or arm64"
+	case kernelsOff():
+		b.NoKernels = KernelsVariable + " is off"
+	default:
+		b.Kernels = native.Instructions()
+	}
+	return b
 }
