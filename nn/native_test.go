@@ -50,7 +50,7 @@ func TestNativeNorm(t *testing.T) {
 							return append([]*Node{y, mean, variance}, Gradient(ReduceAllSum(Mul(y, w)), in...)...)
 						})
 						var out [][]float32
-						for _, v := range e.MustExec(x, s, a, b, w) {
+						for _, v := range e.MustCall(x, s, a, b, w) {
 							out = append(out, tensors.MustCopyFlatData[float32](v))
 						}
 						return out
