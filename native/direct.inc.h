@@ -23,6 +23,7 @@ static field lay_out(const float *source, int64_t first, int64_t count, int64_t 
   if (!copy && top == 0 && left == 0 && height <= h && width <= w)
     return (field){source, h * w * channels, w};
   int64_t pitch = height * width * channels;
+  top = min64(top, height), left = min64(left, width); // of small images with wide padding, perhaps all
   int64_t rows = min64(h, height - top), columns = min64(w, width - left);
   for (int64_t i = 0; i < count; i++) {
     float *to = memory + i * pitch;
