@@ -45,7 +45,7 @@ func (f Filter) Predict(beta *Node, x, p, averages []*Node) (distances *Node, ne
 	}
 	inputs[0] = beta
 	out := call(kernel{"filter_predict", f.sizes(), over}, outputs, inputs...)
-	return out[0], out[1 : 1+n], out[1+n:]
+	return out[0], out[1 : 1+n], nilIfNone(out[1+n:])
 }
 
 // Sums are over each layer's products of gradient g and parameters x with
@@ -66,7 +66,7 @@ type Factors struct {
 
 // Correct gives nextX = x - Gain d - Shrink x, nextP = velocityDecay p -
 // VelocityGain d, and nextAverages = Smoothing averages + (1 - Smoothing) nextX,
-// where averages is not nil.
+// nil where averages is.
 func (f Filter) Correct(factors Factors, velocityDecay float64, g, x, p, averages []*Node) (nextX, nextP, nextAverages []*Node) {
 	n := len(f.Shapes)
 	all := Concatenate([]*Node{factors.Gain, factors.VelocityGain, factors.Smoothing, factors.Shrink, factors.Decay}, 0)
@@ -79,7 +79,15 @@ func (f Filter) Correct(factors Factors, velocityDecay float64, g, x, p, average
 		over = append(over, inPlace(n, 2*n, 2+3*n)...)
 	}
 	out := call(kernel{"filter_correct", f.sizes(), over}, outputs, inputs...)
-	return out[:n], out[n : 2*n], out[2*n:]
+	return out[:n], out[n : 2*n], nilIfNone(out[2*n:])
+}
+
+// nilIfNone is nil in place of an empty slice.
+func nilIfNone(nodes []*Node) []*Node {
+	if len(nodes) == 0 {
+		return nil
+	}
+	return nodes
 }
 
 // inPlace says that n outputs from the first on lie where n inputs do.
