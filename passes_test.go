@@ -88,7 +88,7 @@ func twentySteps(t *testing.T, backend compute.Backend, o *Optimizer) (tr trajec
 		if k%3 == 1 {
 			on = 0
 		}
-		out := step.MustExec(tensors.FromFlatDataAndDimensions(x, batchSize, inputSize), on,
+		out := step.MustCall(tensors.FromFlatDataAndDimensions(x, batchSize, inputSize), on,
 			tensors.FromFlatDataAndDimensions(y, batchSize, outputSize))
 		tr.steps = append(tr.steps, tensors.MustCopyFlatData[float64](out[0]))
 	}

@@ -66,7 +66,7 @@ func (b *builder) Compile() (compute.Executable, error) {
 	returnMemory() // which the compiler leaves, some hundred megabytes
 	bytes := 0
 	for _, shape := range e.Outputs() {
-		bytes += int(shape.Memory())
+		bytes += int(shape.ByteSize())
 	}
 	return &executable{e, b.backend, bytes}, nil
 }

@@ -214,7 +214,7 @@ func TestFilterInPlace(t *testing.T) {
 			grads[i] = g[i].tensor()
 		}
 		for k := range 3 {
-			out := step.MustExec(grads...)
+			out := step.MustCall(grads...)
 			mustMatch(t, "movement", numbers(out[0]), wantP[7], 1e-5)
 			_, other, _ := plainPredict(average[7].double(), wantP[7], nil, false)
 			mustMatch(t, "prediction of what is kept", numbers(out[1]), other, 1e-6)

@@ -110,7 +110,7 @@ func TestNativeNormTwice(t *testing.T) {
 				return inDType(dtype, func(in []*Node) []*Node { return penalty(scope, in) })(in)
 			})
 			defer exec.Finalize()
-			for _, result := range exec.MustExec(inputs[0].Tensor(), inputs[1].Tensor(), inputs[2].Tensor()) {
+			for _, result := range exec.MustCall(inputs[0].Tensor(), inputs[1].Tensor(), inputs[2].Tensor()) {
 				results = append(results, graphtest.Of(result))
 			}
 			return results
