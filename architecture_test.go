@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,8 +16,8 @@ import (
 const module = "github.com/kafisto/kafisto"
 
 // arrows lists, for every package of the module, which others of the module it
-// may import (tests apart): docs/architecture.md draws them. They all point one
-// way, from the command down to the filter.
+// may import (tests apart); docs/architecture.md has the same in its table. They
+// all point one way, from the command down to the filter.
 var arrows = map[string][]string{
 	"cmd/kafisto":                     {"internal/cli", "native/keepmemory"},
 	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/gradient", "internal/job", "internal/task", "internal/train", "models", "native", "nn"},
@@ -29,7 +30,7 @@ var arrows = map[string][]string{
 	"internal/checkpoint/safetensors": {},
 	"internal/runlog":                 {"internal/atomicfile"},
 	"internal/data":                   {"internal/atomicfile"},
-	"internal/data/makesample":        {"internal/data", "internal/atomicfile"},
+	"internal/data/makesample":        {"internal/data"},
 	"internal/engine":                 {"internal/atomicfile", "native"},
 	"internal/engine/enginetest":      {"internal/engine"},
 	"internal/golden":                 {},
@@ -54,6 +55,7 @@ var arrows = map[string][]string{
 
 func TestImportsPointOneWay(t *testing.T) {
 	seen := map[string]bool{}
+	used := map[[2]string]bool{}
 	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -90,6 +92,7 @@ func TestImportsPointOneWay(t *testing.T) {
 				if inside = strings.TrimPrefix(inside, "/"); inside == "" {
 					inside = "."
 				}
+				used[[2]string{pkg, inside}] = true
 				if !slices.Contains(allowed, inside) {
 					t.Errorf("%s imports %s, which package %s may not", file, inside, pkg)
 				}
@@ -104,5 +107,50 @@ func TestImportsPointOneWay(t *testing.T) {
 		if !seen[pkg] {
 			t.Errorf("package %s is in the list but has no files", pkg)
 		}
+		for _, imported := range arrows[pkg] {
+			if !used[[2]string{pkg, imported}] {
+				t.Errorf("package %s may import %s but does not: take the arrow away", pkg, imported)
+			}
+		}
 	}
+}
+
+// TestArchitectureTable holds docs/architecture.md against the arrows.
+func TestArchitectureTable(t *testing.T) {
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTable := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.HasPrefix(cells[1], " `") {
+			continue
+		}
+		pkg := packages(cells[1])[0]
+		inTable[pkg] = true
+		want := slices.Sorted(slices.Values(arrows[pkg]))
+		if got := slices.Sorted(slices.Values(packages(cells[3]))); !slices.Equal(got, want) {
+			t.Errorf("docs/architecture.md: package %s imports %v, not %v", pkg, want, got)
+		}
+	}
+	for pkg := range arrows {
+		if !inTable[pkg] {
+			t.Errorf("docs/architecture.md: package %s is not in the table", pkg)
+		}
+	}
+	if len(inTable) != len(arrows) {
+		t.Errorf("docs/architecture.md: %d packages in the table, %d in the list", len(inTable), len(arrows))
+	}
+}
+
+// packages reads a cell of the table; the module's root goes by its name there.
+func packages(cell string) []string {
+	words := strings.Fields(strings.ReplaceAll(cell, "`", ""))
+	for i, word := range words {
+		if word == "kafisto" {
+			words[i] = "."
+		}
+	}
+	return words
 }

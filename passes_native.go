@@ -71,7 +71,7 @@ func (o nativePasses) correct(s *step, gradients []*graph.Node, f factors) {
 	}, o.config.VelocityDecay, gradients, x, p, averages)
 	for i, l := range s.layers {
 		l.x, l.p = x[i], p[i]
-		if averages != nil {
+		if len(averages) > 0 {
 			l.average = averages[i]
 		}
 	}

@@ -8,8 +8,9 @@ import (
 )
 
 // Wrap gives XLA's CPU backend the kernels of this package: a backend that does
-// what the given one does, and in whose graphs [Available] is true. The given
-// backend belongs to the result from then on.
+// what the given one does, and for which [Available] is true. The given backend
+// belongs to the result from then on: finalize the result, and use it alone. A
+// backend that has been wrapped is given back as it is.
 //
 // It is an error, after which the given backend is as good as before, if the
 // kernels cannot be had: another backend than XLA's for the CPU, a program
@@ -29,14 +30,17 @@ func Wrap(backend compute.Backend) (compute.Backend, error) {
 	return w, nil
 }
 
-// Available tells whether a backend has the kernels.
+// Available tells whether a backend has the kernels, which is whether [Wrap] made
+// it. Graphs that call kernels on another backend compute nothing of use: ask
+// first.
 func Available(backend compute.Backend) bool {
 	_, ok := backend.(*wrapped)
 	return ok
 }
 
 // Instructions names the instruction set that the kernels use on this machine:
-// "avx512", "avx2" or "portable"; "" where there are none.
+// "avx512", "avx2" or "portable"; "" in a program without kernels. It needs no
+// backend, and says nothing about any.
 func Instructions() string { return instructions() }
 
 // wrapped is a backend whose functions can call kernels.

@@ -1,8 +1,6 @@
 package native
 
 import (
-	"time"
-
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 )
@@ -53,8 +51,7 @@ const anyOutput = -1
 // executable is a compiled program of a wrapped backend.
 type executable struct {
 	compute.Executable
-	backend     *wrapped
-	outputBytes int
+	backend *wrapped
 }
 
 // Compile compiles the program.
@@ -64,11 +61,7 @@ func (b *builder) Compile() (compute.Executable, error) {
 		return nil, err
 	}
 	returnMemory() // which the compiler leaves, some hundred megabytes
-	bytes := 0
-	for _, shape := range e.Outputs() {
-		bytes += int(shape.ByteSize())
-	}
-	return &executable{e, b.backend, bytes}, nil
+	return &executable{e, b.backend}, nil
 }
 
 // Execute runs the program.
@@ -80,27 +73,9 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, device comp
 			given[i] = b.Buffer
 		}
 	}
-	before := memoryInUse()
 	outputs, err := e.Executable.Execute(given, donate, device)
-	awaitMemory(before + e.outputBytes)
 	for i, output := range outputs {
 		outputs[i] = &buffer{output, e.backend}
 	}
 	return outputs, err
-}
-
-// XLA frees a program's temporary values shortly after it says that the program
-// has ended. If the next step began before, it would take as much memory again,
-// and the process would keep it.
-const (
-	longestWait = 10 * time.Millisecond
-	otherMemory = 16 << 20 // that others may have taken meanwhile
-)
-
-// awaitMemory waits until little more than the given bytes are in use, or a
-// short time.
-func awaitMemory(bytes int) {
-	for began := time.Now(); memoryInUse() > bytes+otherMemory && time.Since(began) < longestWait; {
-		time.Sleep(100 * time.Microsecond)
-	}
 }

@@ -69,9 +69,6 @@ func checkTeam(helpers, jobs, pool int) int {
 // returnMemory gives the holes in the C library's heap back to the system.
 func returnMemory() { C.kafisto_return_memory() }
 
-// memoryInUse is what the C library has handed out, in bytes.
-func memoryInUse() int { return int(C.kafisto_memory_in_use()) }
-
 // emitCall adds to function a call of the kernel that target stands for.
 //
 // go-xla can call functions of the program, but not foreign ones. So it is let

@@ -23,20 +23,20 @@ static field lay_out(const float *source, int64_t first, int64_t count, int64_t 
   if (!copy && top == 0 && left == 0 && height <= h && width <= w)
     return (field){source, h * w * channels, w};
   int64_t pitch = height * width * channels;
-  top = min64(top, height), left = min64(left, width); // of small images with wide padding, perhaps all
-  int64_t rows = min64(h, height - top), columns = min64(w, width - left);
+  // With wide paddings and strides no window may reach the image.
+  int64_t above = min64(top, height), before = min64(left, width);
+  int64_t rows = min64(h, height - above), columns = min64(w, width - before);
   for (int64_t i = 0; i < count; i++) {
     float *to = memory + i * pitch;
     const float *from = source + i * h * w * channels;
-    memset(to, 0, top * width * channels * sizeof *to);
+    memset(to, 0, above * width * channels * sizeof *to);
     for (int64_t r = 0; r < rows; r++) {
-      float *line = to + (top + r) * width * channels;
-      memset(line, 0, left * channels * sizeof *to);
-      memcpy(line + left * channels, from + r * w * channels, columns * channels * sizeof *to);
-      memset(line + (left + columns) * channels, 0, (width - left - columns) * channels * sizeof *to);
+      float *line = to + (above + r) * width * channels;
+      memset(line, 0, before * channels * sizeof *to);
+      memcpy(line + before * channels, from + r * w * channels, columns * channels * sizeof *to);
+      memset(line + (before + columns) * channels, 0, (width - before - columns) * channels * sizeof *to);
     }
-    if (top + rows < height)
-      memset(to + (top + rows) * width * channels, 0, (height - top - rows) * width * channels * sizeof *to);
+    memset(to + (above + rows) * width * channels, 0, (height - above - rows) * width * channels * sizeof *to);
   }
   return (field){memory, pitch, width};
 }

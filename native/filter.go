@@ -6,11 +6,17 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Filter is KaFiStO's passes over the parameters: what touches all numbers of
-// all layers, without the equations between the passes, which are for a few
-// numbers a layer. All layers are Float32. It needs a backend with the kernels
-// ([Available]); nothing of it has a gradient. Outputs take the place of inputs
-// where these are not needed any more.
+// Filter is KaFiStO's passes over the parameters in its Kalman Dynamics form: what
+// touches all numbers of all layers, without the equations between the passes,
+// which are for a few numbers a layer. It needs a backend with the kernels
+// ([Available]); nothing of it has a gradient.
+//
+// Slices of nodes have one Float32 node a layer, in the layer's shape; what is one
+// number a layer is a Float64 vector. Outputs take the memory of the inputs that
+// they follow on where these are not needed any more; XLA copies where they are.
+//
+// Reference: the paper's section 3 (equations by number below); package filter has
+// the same in plain Go.
 type Filter struct {
 	// Shapes are the layers', in the order of all arguments and results.
 	Shapes []shapes.Shape
@@ -28,10 +34,11 @@ func (f Filter) sizes() []int64 {
 // vector is the shape of one number a layer.
 func (f Filter) vector() shapes.Shape { return shapes.Make(dtypes.Float64, len(f.Shapes)) }
 
-// Predict moves the parameters by their velocities: nextX = x + p. Averages are
-// nil, or of x; if beta is not nil, a Float64 scalar, they move first:
-// nextAverages = beta averages + (1 - beta) x, nil otherwise. The distances are
-// the sum of the squares of x less its newest average, one a layer, Float64.
+// Predict moves the parameters by their velocities (eq. 17): nextX = x + p.
+// Averages are nil, or of x; if beta is not nil, a Float64 scalar, they move first
+// (eq. 24): nextAverages = beta averages + (1 - beta) x, empty otherwise. The
+// distances, from which the state noise follows (eq. 25), are the sums of the
+// squares of x less its newest average, one a layer; zero without averages.
 func (f Filter) Predict(beta *Node, x, p, averages []*Node) (distances *Node, nextX, nextAverages []*Node) {
 	inputs, n := make([]*Node, 1), len(f.Shapes)
 	inputs = append(append(append(inputs, x...), p...), averages...)
@@ -45,18 +52,19 @@ func (f Filter) Predict(beta *Node, x, p, averages []*Node) (distances *Node, ne
 	}
 	inputs[0] = beta
 	out := call(kernel{"filter_predict", f.sizes(), over}, outputs, inputs...)
-	return out[0], out[1 : 1+n], nilIfNone(out[1+n:])
+	return out[0], out[1 : 1+n], out[1+n:]
 }
 
 // Sums are over each layer's products of gradient g and parameters x with
-// themselves and each other, Float64, one a layer.
+// themselves and each other: |g|^2, g.x and |x|^2, one a layer.
 func (f Filter) Sums(g, x []*Node) (gg, gx, xx *Node) {
 	v := f.vector()
 	out := call(kernel{"filter_sums", f.sizes(), nil}, []shapes.Shape{v, v, v}, append(append([]*Node{}, g...), x...)...)
 	return out[0], out[1], out[2]
 }
 
-// Factors of a correction: Float64, one a layer.
+// Factors of a correction: Float64 vectors with one number a layer, none of them
+// nil. A number of zero leaves its term out.
 type Factors struct {
 	Gain, VelocityGain *Node // of the direction d = g + Decay x
 	Smoothing          *Node // of the averages
@@ -64,9 +72,10 @@ type Factors struct {
 	Decay              *Node
 }
 
-// Correct gives nextX = x - Gain d - Shrink x, nextP = velocityDecay p -
-// VelocityGain d, and nextAverages = Smoothing averages + (1 - Smoothing) nextX,
-// nil where averages is.
+// Correct moves parameters and velocities along the direction d = g + Decay x (eq.
+// 13 and its counterpart for velocities, Table 1): nextX = x - Gain d - Shrink x,
+// nextP = velocityDecay p - VelocityGain d, and, where averages is not empty,
+// nextAverages = Smoothing averages + (1 - Smoothing) nextX (eq. 24).
 func (f Filter) Correct(factors Factors, velocityDecay float64, g, x, p, averages []*Node) (nextX, nextP, nextAverages []*Node) {
 	n := len(f.Shapes)
 	all := Concatenate([]*Node{factors.Gain, factors.VelocityGain, factors.Smoothing, factors.Shrink, factors.Decay}, 0)
@@ -79,15 +88,7 @@ func (f Filter) Correct(factors Factors, velocityDecay float64, g, x, p, average
 		over = append(over, inPlace(n, 2*n, 2+3*n)...)
 	}
 	out := call(kernel{"filter_correct", f.sizes(), over}, outputs, inputs...)
-	return out[:n], out[n : 2*n], nilIfNone(out[2*n:])
-}
-
-// nilIfNone is nil in place of an empty slice.
-func nilIfNone(nodes []*Node) []*Node {
-	if len(nodes) == 0 {
-		return nil
-	}
-	return nodes
+	return out[:n], out[n : 2*n], out[2*n:]
 }
 
 // inPlace says that n outputs from the first on lie where n inputs do.

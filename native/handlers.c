@@ -287,13 +287,3 @@ void kafisto_return_memory(void) {
   malloc_trim((size_t)1 << 40); // the end of the heap stays
 #endif
 }
-
-size_t kafisto_memory_in_use(void) {
-#ifdef __GLIBC__
-#if __GLIBC_PREREQ(2, 33)
-  struct mallinfo2 m = mallinfo2();
-  return m.uordblks + m.hblkhd;
-#endif
-#endif
-  return 0;
-}

@@ -1,8 +1,6 @@
 #ifndef KAFISTO_HANDLERS_H
 #define KAFISTO_HANDLERS_H
 
-#include <stddef.h>
-
 // kafisto_register makes the kernels known to the XLA plugin that was loaded
 // from a path. It returns NULL, or what is wrong.
 const char *kafisto_register(const char *plugin);
@@ -17,9 +15,5 @@ int kafisto_use_instructions(const char *name);
 // kafisto_return_memory gives the holes in the C library's heap back to the
 // system.
 void kafisto_return_memory(void);
-
-// kafisto_memory_in_use is what the C library has handed out, in bytes; 0 where
-// it does not say.
-size_t kafisto_memory_in_use(void);
 
 #endif

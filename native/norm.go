@@ -8,13 +8,17 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Norm is a batch normalisation over all axes but the last, with what commonly
-// follows it: y = relu((x - mean) / sqrt(variance + epsilon) * scale + offset +
-// shortcut).
+// Norm is a batch normalisation of float32 over all axes but the last, with what
+// commonly follows it: y = relu((x - mean) / sqrt(variance + Epsilon) * scale +
+// offset + shortcut). Mean and variance are summed up in parts of 512 rows.
+//
+// References: Ioffe and Szegedy, "Batch Normalization", 2015; for joining the
+// parts, Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance",
+// 1983.
 type Norm struct {
-	// Epsilon is added to the variance; whole billionths.
+	// Epsilon is added to the variance. It is rounded to whole billionths.
 	Epsilon float64
-	// ReLU says whether the rectifier follows.
+	// ReLU says whether the rectifier follows. Its gradient at zero is 0.
 	ReLU bool
 }
 
@@ -33,8 +37,9 @@ func (n Norm) geometry(x *Node) []int64 {
 }
 
 // Forward gives y, of x's shape, and the batch's mean and biased variance,
-// [channels]. The shortcut has x's shape, or is nil. Like Backward it needs a
-// backend with the kernels ([Available]) and has no gradient of its own.
+// [channels], from x, [..., channels], and scale and offset, [channels]. The
+// shortcut has x's shape, or is nil; another shape panics. Like Backward it needs
+// a backend with the kernels ([Available]) and has no gradient of its own.
 func (n Norm) Forward(x, scale, offset, shortcut *Node) (y, mean, variance *Node) {
 	inputs := []*Node{x, scale, offset}
 	if shortcut != nil {
@@ -46,8 +51,9 @@ func (n Norm) Forward(x, scale, offset, shortcut *Node) (y, mean, variance *Node
 }
 
 // Backward gives the gradients of sum(y * dy) with respect to Forward's inputs
-// from these and its results: dx, of scale and offset, and of the shortcut,
-// where y is not nil. With a shortcut y is needed, without it must be nil.
+// from these and its results, in their shapes and their order: x, scale, offset,
+// and the shortcut where y is not nil. With a shortcut y is needed, without it
+// must be nil.
 func (n Norm) Backward(dy, x, mean, variance, scale, offset, y *Node) []*Node {
 	inputs := []*Node{dy, x, mean, variance, scale, offset}
 	outputs := []shapes.Shape{x.Shape(), scale.Shape(), scale.Shape()}

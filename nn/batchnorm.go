@@ -28,6 +28,9 @@ const (
 // It creates in scope the trainable "scale" (starts at one) and "offset" (zero), and "mean" (zero)
 // and "variance" (one), the running averages, which are never trained.
 //
+// The result has x's shape and number type, and can be differentiated twice, but once only where a
+// kernel of package native computes it (float32, while training).
+//
 // It is not GoMLX's norm.BatchNorm, whose portable form (the only one that the pure-Go backend has)
 // leaves the dependence of mean and variance on x out of the gradient.
 //
@@ -37,7 +40,8 @@ func BatchNorm(scope *model.Scope, x *Node) *Node {
 }
 
 // BatchNormReLU is ReLU(BatchNorm(scope, x) + shortcut), in fewer passes over memory where the
-// backend has a kernel for it. The shortcut has x's shape; nil is none.
+// backend has the kernels of package native and x is float32. It has the variables of [BatchNorm],
+// and x's shape. The shortcut has x's shape too; nil is none.
 func BatchNormReLU(scope *model.Scope, x, shortcut *Node) *Node {
 	return batchNorm(scope, x, shortcut, true)
 }

@@ -50,13 +50,14 @@ func (c *ConvTransposeBuilder) KernelSize(size int) *ConvTransposeBuilder {
 	return c
 }
 
-// Strides sets how many pixels of the result lie between two of x, in both directions. Default: 1.
+// Strides sets how many pixels of the result lie between two of x, at least 1, in both directions.
+// Default: 1.
 func (c *ConvTransposeBuilder) Strides(stride int) *ConvTransposeBuilder {
 	c.stride = [2]int{stride, stride}
 	return c
 }
 
-// Padding takes that many rows and columns off every side of the result. Default: 0.
+// Padding takes that many rows and columns, at least 0, off every side of the result. Default: 0.
 func (c *ConvTransposeBuilder) Padding(n int) *ConvTransposeBuilder {
 	c.padding = [2]int{n, n}
 	return c
@@ -83,7 +84,8 @@ func (c *ConvTransposeBuilder) Initializer(initializer model.VariableInitializer
 }
 
 // Done creates the variables and returns the transposed convolution, [batch, height out, width out,
-// channels out], in x's number type.
+// channels out], in x's number type. It panics with an error that names the setting if there is no
+// such convolution.
 func (c *ConvTransposeBuilder) Done() *Node {
 	geometry := c.geometry()
 	dtype, in := c.x.DType(), c.x.Shape().Dimensions[3]

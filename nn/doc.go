@@ -3,8 +3,15 @@
 //
 // They are made for training that is right and fast on every GoMLX backend. Each follows PyTorch's
 // definition (padding, momentum, epsilon, starting values), so that published recipes carry over,
-// and each has been checked against plain loops and finite differences on the pure-Go backend and
-// on XLA.
+// and each is tested against plain loops and finite differences on the pure-Go backend and on XLA.
+//
+// How a convolution is computed, forward and for each of its gradients, is chosen by measured times
+// for the backend and the shape. On an XLA CPU backend that package native has wrapped, float32
+// convolutions and batch normalisations run by its kernels; other number types and backends get the
+// same results, up to rounding, from operations of the graph.
+//
+// Everything can be differentiated twice (for gradient penalties), but batch normalisation in float32
+// by the kernels: there the second derivative panics when the graph is built.
 //
 // Images are [batch, height, width, channels]. Like all of GoMLX's graph-building functions, the
 // layers report wrong use by panicking with an error, which GoMLX's executors hand back as an

@@ -64,19 +64,19 @@ func (b block) prepare(_ context.Context, e *engine.Engine, o Options) (*work, e
 
 // build is the block.
 func (b block) build(scope *model.Scope, x *graph.Node) *graph.Node {
-	y := nn.ReLU(normalized(scope.In("conv1"), x, b.width, 1, 1))
-	y = nn.ReLU(normalized(scope.In("conv2"), y, b.width, 3, b.stride))
-	y = normalized(scope.In("conv3"), y, b.out, 1, 1)
+	y := rectified(scope.In("conv1"), x, nil, b.width, 1, 1)
+	y = rectified(scope.In("conv2"), y, nil, b.width, 3, b.stride)
 	if b.stride != 1 || b.in != b.out {
-		x = normalized(scope.In("shortcut"), x, b.out, 1, b.stride)
+		shortcut := scope.In("shortcut")
+		x = nn.BatchNorm(shortcut.In("norm"), convolution(shortcut, x, b.out, 1, b.stride))
 	}
-	return nn.ReLU(graph.Add(y, x))
+	return rectified(scope.In("conv3"), y, x, b.out, 1, 1)
 }
 
-// normalized is a convolution as residual networks have it, and batch
-// normalisation.
-func normalized(scope *model.Scope, x *graph.Node, channels, kernel, stride int) *graph.Node {
-	return nn.BatchNorm(scope.In("norm"), convolution(scope, x, channels, kernel, stride))
+// rectified is a convolution as residual networks have it, batch normalisation,
+// the addition of a shortcut (nil for none) and the rectifier.
+func rectified(scope *model.Scope, x, shortcut *graph.Node, channels, kernel, stride int) *graph.Node {
+	return nn.BatchNormReLU(scope.In("norm"), convolution(scope, x, channels, kernel, stride), shortcut)
 }
 
 // convolution is square, padded by half of its size, without bias.

@@ -23,13 +23,16 @@ type Round struct {
 	Measurement *Measurement `json:"-"`
 }
 
-// Contender does one round.
+// Contender is one of those that take turns.
 type Contender interface {
+	// Round does one round and returns when it has ended, whatever it started. It
+	// is called again for each round, never twice at a time, and not after an
+	// error. It ends early, with ctx's error, when ctx is done.
 	Round(ctx context.Context) (Round, error)
 }
 
 // Interleave lets contenders take turns, A B A B, and returns the rounds of
-// each. It tells after every round, if told is not nil. The first error ends it.
+// each: all[contender][round]. It tells after every round, if told is not nil. The first error ends it.
 func Interleave(ctx context.Context, rounds int, told func(contender, round int, r Round), contenders ...Contender) ([][]Round, error) {
 	all := make([][]Round, len(contenders))
 	for round := range rounds {

@@ -31,8 +31,9 @@ type Measurement struct {
 	Filter *FilterCost `json:"filter,omitempty"`
 }
 
-// Measure carries out one round of a case in this process. Nothing else should
-// compute meanwhile.
+// Measure carries out one round of a case on an open engine in this process.
+// Nothing else should compute meanwhile. An option that cannot be, and what the
+// case or the engine fails with, is an error; so is the end of ctx.
 func Measure(ctx context.Context, e *engine.Engine, c Case, o Options) (Measurement, error) {
 	if err := o.Check(); err != nil {
 		return Measurement{}, err

@@ -58,7 +58,7 @@ func (t *benchTable) begin() {
 		return
 	}
 	s.line("%s", machine())
-	s.line("kafisto %s, commit %s, %s, GoMLX %s, simd %s", b.Version, orUnknown(b.Commit), b.Go, orUnknown(b.GoMLX), yesNo(b.SIMD))
+	s.line("kafisto %s, commit %s, %s, GoMLX %s, simd %s, kernels %s", b.Version, orUnknown(b.Commit), b.Go, orUnknown(b.GoMLX), yesNo(b.SIMD), orNone(b.Kernels))
 }
 
 // round tells of a round that is done.

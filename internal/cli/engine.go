@@ -47,6 +47,11 @@ func (engineStatusCommand) Run(s *session) error {
 		s.line("%-9s %-9s %-9s %s", info.Choice, yesNo(info.Available), orDash(info.Version), where)
 	}
 	s.line("\nbuilt with simd: %s; with XLA: %s; auto takes the first that starts", yesNo(built.SIMD), yesNo(built.XLA))
+	if built.Kernels == "" {
+		s.line("kernels for xla:cpu: none, %s", built.NoKernels)
+	} else {
+		s.line("kernels for xla:cpu: %s; an engine that opens without them says so", built.Kernels)
+	}
 	return nil
 }
 

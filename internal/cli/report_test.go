@@ -148,7 +148,9 @@ func TestShortCommands(t *testing.T) {
 		kind string
 	}{
 		{[]string{"version"}, "gomlx", "version"},
+		{[]string{"version"}, "kernels", "version"},
 		{[]string{"engine"}, "part of this program", "engine"},
+		{[]string{"engine"}, "kernels for xla:cpu: ", "build"},
 		{[]string{"data", "list"}, "cifar100-coarse", "data"},
 		{[]string{"data", "check", "fashion-sample"}, "10000 training and 2000 held-out", "checked"},
 		{[]string{"data", "fetch", "fashion-sample", "--offline"}, "nothing to fetch", "fetched"},

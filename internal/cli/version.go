@@ -18,12 +18,14 @@ type build struct {
 	Commit  string `json:"commit,omitempty"` // of the source; "+changes" when that was edited
 	Go      string `json:"go"`
 	GoMLX   string `json:"gomlx,omitempty"`
-	System  string `json:"system"` // operating system and architecture
-	SIMD    bool   `json:"simd"`   // the Go backend uses vector instructions
-	CGO     bool   `json:"cgo"`    // XLA can be used
+	System  string `json:"system"`            // operating system and architecture
+	SIMD    bool   `json:"simd"`              // the Go backend uses vector instructions
+	CGO     bool   `json:"cgo"`               // XLA can be used
+	Kernels string `json:"kernels,omitempty"` // instruction set of the kernels for xla:cpu on this processor
 }
 
-// Run prints version, commit, Go, GoMLX and how the program was built.
+// Run prints version, commit, Go, GoMLX, how the program was built, and which
+// kernels it has.
 func (versionCommand) Run(s *session) error {
 	b := thisBuild()
 	if s.json {
@@ -36,6 +38,7 @@ func (versionCommand) Run(s *session) error {
 	s.line("gomlx   %s", orUnknown(b.GoMLX))
 	s.line("simd    %s", yesNo(b.SIMD))
 	s.line("cgo     %s", yesNo(b.CGO))
+	s.line("kernels %s", orNone(b.Kernels))
 	return nil
 }
 
@@ -43,7 +46,7 @@ func (versionCommand) Run(s *session) error {
 func thisBuild() build {
 	b := build{
 		Type: "version", Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
-		SIMD: engine.Built().SIMD, CGO: engine.Built().XLA,
+		SIMD: engine.Built().SIMD, CGO: engine.Built().XLA, Kernels: engine.Built().Kernels,
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -79,6 +82,13 @@ func thisBuild() build {
 func orUnknown(text string) string {
 	if text == "" {
 		return "unknown"
+	}
+	return text
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
 	}
 	return text
 }

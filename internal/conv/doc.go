@@ -11,8 +11,8 @@
 //
 // Each of the three passes is lowered to graph operations by itself, by whichever lowering was
 // measured to be the fastest for such a shape on such an engine: see lowering.go for what a lowering
-// is, one file each for what there is (direct, pointwise, patches, phases, winograd), and table.go
-// for the choice. The command measure writes the table.
+// is, one file each for what there is (direct, pointwise, patches, phases, winograd, and native for the
+// two kinds of kernels), and table.go for the choice. The command measure writes the table.
 //
 // Images are [batch, height, width, channels], kernels [height, width, channels in, channels out].
 package conv

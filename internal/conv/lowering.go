@@ -27,7 +27,7 @@ var lowerings []*lowering
 
 // init fills lowerings: phases is made of others, which a plain initialisation takes for a cycle.
 func init() {
-	lowerings = []*lowering{nativeDirect, nativeWinograd, direct, pointwise, patches, phases, winograd}
+	lowerings = []*lowering{nativeWinograd, nativeDirect, direct, pointwise, patches, phases, winograd}
 }
 
 // named is the lowering of that name, nil if there is none.

@@ -17,14 +17,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
-
-	"github.com/kafisto/kafisto/native"
 )
 
 // Options says which engine to open and how to talk about it.
@@ -72,6 +71,9 @@ func (e *Engine) Close() {
 // Auto and xla:cpu fetch the CPU plugin when none is found, unless
 // options.Offline is set; the CUDA plugin (gigabytes) is fetched by Install
 // alone. Once a plugin is there, Open touches no network.
+//
+// xla:cpu gets the kernels of package native. Where they cannot be had it works
+// without, and options.Message is told why in one line.
 //
 // An explicit choice that cannot be had is an error that says what to do.
 // Panics of a backend come out as errors.
@@ -138,13 +140,30 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 		return nil, fmt.Errorf("engine: %s: plugin %s does not load: %w", choice, path, err)
 	}
 	if choice == XLACPU {
-		if fast, err := native.Wrap(backend); err == nil {
-			backend = fast
-		} else {
-			options.message("engine: xla:cpu without the fast kernels: %v", err)
-		}
+		backend = s.withKernels(backend, options)
 	}
 	return &Engine{Backend: backend, Name: string(choice)}, nil
+}
+
+// KernelsVariable is the environment variable that, set to "off", leaves XLA on
+// the CPU without the kernels of package native: slower, for comparing results.
+const KernelsVariable = "KAFISTO_KERNELS"
+
+// kernelsOff says whether the user does without kernels.
+func kernelsOff() bool { return os.Getenv(KernelsVariable) == "off" }
+
+// withKernels gives a backend the kernels, or says in one line why it has none.
+func (s *site) withKernels(backend compute.Backend, options Options) compute.Backend {
+	if kernelsOff() {
+		options.message("engine: xla:cpu without kernels, as %s says", KernelsVariable)
+		return backend
+	}
+	fast, err := s.kernels(backend)
+	if err != nil {
+		options.message("engine: xla:cpu without the fast kernels: %v", err)
+		return backend
+	}
+	return fast
 }
 
 func noXLAError(choice Choice) error {

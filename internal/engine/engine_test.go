@@ -121,6 +121,44 @@ func TestAutoOrder(t *testing.T) {
 	}
 }
 
+// TestWithoutKernels opens an engine to which no kernels can be added: it works
+// without, and one line says why.
+func TestWithoutKernels(t *testing.T) {
+	s := fakeSite(t, serve(pack(t, "plugin_cpu.so", content)))
+	s.kernels = func(compute.Backend) (compute.Backend, error) { return nil, errors.New("no foreign functions") }
+	var lines []string
+	engine, err := s.open(t.Context(), recorder(XLACPU, &lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	if engine.Backend == nil || len(lines) != 1 || !strings.Contains(lines[0], "without the fast kernels: no foreign functions") {
+		t.Errorf("backend %v, messages %q", engine.Backend, lines)
+	}
+}
+
+// TestKernelsOff leaves the kernels away because the user says so.
+func TestKernelsOff(t *testing.T) {
+	t.Setenv(KernelsVariable, "off")
+	s := fakeSite(t, serve(pack(t, "plugin_cpu.so", content)))
+	s.kernels = func(compute.Backend) (compute.Backend, error) {
+		t.Error("kernels were added")
+		return nil, errors.New("unwanted")
+	}
+	var lines []string
+	engine, err := s.open(t.Context(), recorder(XLACPU, &lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	if len(lines) != 1 || !strings.Contains(lines[0], KernelsVariable) {
+		t.Errorf("messages %q", lines)
+	}
+	if b := Built(); b.Kernels != "" || b.NoKernels == "" {
+		t.Errorf("%+v", b)
+	}
+}
+
 // TestExplicit asks for what cannot be had: an error that says what to do.
 func TestExplicit(t *testing.T) {
 	s := fakeSite(t, refuse(t))

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/installer"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // searchVariable names the environment variable with folders of PJRT plugins,
@@ -42,7 +44,8 @@ type site struct {
 	wheel     *wheel                                     // the CPU plugin's source; nil where none is pinned
 	load      func(path string) (compute.Backend, error) // opens a plugin; nil in a program without XLA
 
-	goXLAInstaller func(plugin string) error // installs where defaults looks
+	kernels        func(compute.Backend) (compute.Backend, error) // adds kernels to the CPU plugin's backend
+	goXLAInstaller func(plugin string) error                      // installs where defaults looks
 }
 
 // newSite describes this machine.
@@ -52,6 +55,7 @@ func newSite() *site {
 		defaults:  defaultPlugins,
 		hasNVIDIA: hasNVIDIA,
 		load:      loadXLA,
+		kernels:   native.Wrap,
 		goXLAInstaller: func(plugin string) error {
 			return installer.AutoInstallPlugin(plugin, "", false, installer.Quiet)
 		},

@@ -60,6 +60,7 @@ func fakeSite(t testing.TB, answer http.HandlerFunc) *site {
 		defaults:  func() map[string]string { return nil },
 		hasNVIDIA: func() bool { return false },
 		load:      func(string) (compute.Backend, error) { return gobackend.New("") },
+		kernels:   func(b compute.Backend) (compute.Backend, error) { return b, nil },
 		wheel: &wheel{
 			name: "package", version: "1.2.3", sha256: sum(archive), size: int64(len(archive)),
 			file: "plugin_cpu.so", fileSHA256: sum(content), fileSize: int64(len(content)),

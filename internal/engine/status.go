@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // Info is what is known of one engine without opening it.
@@ -84,9 +86,24 @@ func goVersion() string {
 type Build struct {
 	SIMD bool `json:"simd"` // with GOEXPERIMENT=simd: the Go backend uses vector instructions
 	XLA  bool `json:"xla"`  // with cgo and for a platform of go-xla: XLA can be used
+	// Kernels names the instruction set of package native's kernels for xla:cpu
+	// on this processor: avx512, avx2 or portable; empty where there are none, and
+	// then NoKernels says why. Whether a plugin takes them shows when Open loads it.
+	Kernels   string `json:"kernels,omitempty"`
+	NoKernels string `json:"no_kernels,omitempty"`
 }
 
-// Built returns how this program was built.
+// Built returns how this program was built, and which kernels it has by that, by
+// the processor and by KAFISTO_KERNELS.
 func Built() Build {
-	return Build{SIMD: builtWithSIMD, XLA: noXLA == ""}
+	b := Build{SIMD: builtWithSIMD, XLA: noXLA == ""}
+	switch {
+	case native.Instructions() == "":
+		b.NoKernels = "they need cgo and Linux on x86-64 or arm64"
+	case kernelsOff():
+		b.NoKernels = KernelsVariable + " is off"
+	default:
+		b.Kernels = native.Instructions()
+	}
+	return b
 }

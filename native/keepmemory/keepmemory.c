@@ -1,32 +1,169 @@
 #include <stdlib.h>
 
 #if defined(__linux__) && defined(__GLIBC__)
+#include <errno.h>
 #include <malloc.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
-// SMALLER is the room for everything but the block of temporary values that XLA
-// takes at the beginning of a step and frees at its end. That block is the
-// largest of all, fits in no hole of this size, and so comes from the end of
-// the heap every time: nothing else settles in its place meanwhile.
-static const size_t SMALLER = (size_t)512 << 20;
+// Two kinds of memory are kept, by two means.
+//
+// Large blocks, of which XLA takes one for the temporary values of every step:
+// posix_memalign and free of this program stand before the C library's, for
+// XLA's plugin too, and keep a few such blocks for the next step. In the heap
+// other things would settle in their place between two steps.
+//
+// Everything smaller: the C library's allocator is told not to give its heap
+// back.
 
-// keep_memory runs before the program's first thread starts: the heaps of
-// threads that are there already would stay.
-__attribute__((constructor)) static void keep_memory(void) {
-  mallopt(M_ARENA_MAX, 1);       // one heap for all threads,
-  mallopt(M_MMAP_MAX, 0);        // also for large blocks,
-  mallopt(M_TRIM_THRESHOLD, -1); // of which nothing goes back to the system
-  size_t reserve = (size_t)sysconf(_SC_PHYS_PAGES) / 4 * (size_t)sysconf(_SC_PAGESIZE);
-  if (reserve < 2 * SMALLER)
+enum { BLOCKS = 16, HUGE_PAGE = 2 << 20 };
+static const size_t LARGE = (size_t)32 << 20;    // from here on a block is large
+static const long WAIT = 10 * 1000 * 1000;       // nanoseconds
+static const size_t MOST = 4;                    // a block serves sizes down to that part of its own
+
+static struct block {
+  char *memory;
+  size_t size;
+  int used;
+} blocks[BLOCKS];
+static atomic_flag lock = ATOMIC_FLAG_INIT;
+
+static void enter(void) {
+  while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
+    ;
+}
+static void leave(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
+
+// take gives the smallest kept block that is large enough, and not by far too
+// large, or NULL; busy says whether one that is in use would do.
+static void *take(size_t size, int *busy) {
+  struct block *best = NULL;
+  *busy = 0;
+  enter();
+  for (struct block *b = blocks; b < blocks + BLOCKS; b++)
+    if (b->memory && b->size >= size && b->size / MOST <= size) {
+      if (b->used)
+        *busy = 1;
+      else if (!best || b->size < best->size)
+        best = b;
+    }
+  if (best)
+    best->used = 1;
+  leave();
+  return best ? best->memory : NULL;
+}
+
+// put remembers a new block that is in use. 0 means that there is no room.
+static int put(char *memory, size_t size) {
+  int done = 0;
+  enter();
+  for (int i = 0; i < BLOCKS && !done; i++)
+    if (!blocks[i].memory) {
+      blocks[i] = (struct block){memory, size, 1};
+      done = 1;
+    }
+  leave();
+  return done;
+}
+
+// give takes a block back, 0 if it is none. Of the blocks that are not used the
+// two largest are kept: of training and of evaluation.
+static int give(void *memory) {
+  struct block spare = {0};
+  int found = 0, kept = 0, least = -1;
+  enter();
+  for (int i = 0; i < BLOCKS; i++) {
+    if (blocks[i].memory == memory)
+      blocks[i].used = 0, found = 1;
+    if (blocks[i].memory && !blocks[i].used) {
+      kept++;
+      if (least < 0 || blocks[i].size < blocks[least].size)
+        least = i;
+    }
+  }
+  if (found && kept > 2) {
+    spare = blocks[least];
+    blocks[least] = (struct block){0};
+  }
+  leave();
+  if (spare.memory)
+    munmap(spare.memory, spare.size);
+  return found;
+}
+
+// map gets memory from the system, in huge pages where it has them.
+static char *map(size_t size) {
+  char *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED)
+    return NULL;
+  char *start = (char *)(((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+  if (start > p)
+    munmap(p, start - p);
+  munmap(start + size, HUGE_PAGE - (start - p));
+  madvise(start, size, MADV_HUGEPAGE);
+  return start;
+}
+
+// large gives a large block, or NULL. XLA frees the block of a step a little
+// after it says that the step is done: that is worth a short wait.
+static void *large(size_t size) {
+  size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  int busy;
+  for (long waited = 0;; waited += 100 * 1000) {
+    void *kept = take(size, &busy);
+    if (kept)
+      return kept;
+    if (!busy || waited >= WAIT)
+      break;
+    nanosleep(&(struct timespec){0, 100 * 1000}, NULL);
+  }
+  char *new = map(size);
+  if (new && !put(new, size)) {
+    munmap(new, size);
+    return NULL;
+  }
+  return new;
+}
+
+extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
+
+int posix_memalign(void **result, size_t alignment, size_t size) {
+  if (alignment % sizeof(void *) || alignment & (alignment - 1) || !alignment)
+    return EINVAL;
+  void *p = size >= LARGE && alignment <= HUGE_PAGE ? large(size) : NULL;
+  if (!p)
+    p = __libc_memalign(alignment, size);
+  if (!p)
+    return ENOMEM;
+  *result = p;
+  return 0;
+}
+
+void free(void *p) {
+  if (((uintptr_t)p & (HUGE_PAGE - 1)) == 0 && p && give(p))
     return;
-  // The part of the heap that is touched first is to be in huge pages.
-  const size_t huge = 2 << 20;
-  char *hole = malloc(SMALLER), *wall = malloc(64), *rest = malloc(reserve - SMALLER);
-  char *start = (char *)(((size_t)hole + huge - 1) / huge * huge);
-  if (hole && wall && rest > hole)
-    madvise(start, rest + (reserve - SMALLER) - start, MADV_HUGEPAGE);
-  free(rest);
-  free(hole); // the wall stays and keeps the two apart
+  int saved = errno;
+  __libc_free(p);
+  errno = saved;
+}
+
+// keep_heap runs before the program's first thread starts: the heaps of threads
+// that are there already would stay.
+__attribute__((constructor)) static void keep_heap(void) {
+  mallopt(M_ARENA_MAX, 1);       // one heap for all threads,
+  mallopt(M_TRIM_THRESHOLD, -1); // of which nothing goes back to the system,
+  mallopt(M_MMAP_MAX, 0);
+  // and of which the part that is touched first is to be in huge pages.
+  size_t reserve = (size_t)sysconf(_SC_PHYS_PAGES) / 8 * (size_t)sysconf(_SC_PAGESIZE);
+  char *p = malloc(reserve);
+  if (p && reserve > 2 * HUGE_PAGE) {
+    char *start = (char *)(((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    madvise(start, reserve - (start - p), MADV_HUGEPAGE);
+  }
+  free(p);
 }
 #endif
