@@ -27,6 +27,8 @@ type config struct {
 	target    Target
 	undecayed func(*model.Variable) bool
 	only      func(*model.Variable) bool
+
+	withoutKernels bool // whether graphPasses serve everywhere, for tests
 }
 
 // New returns a builder with the paper's configuration: Kalman Dynamics,

@@ -20,7 +20,7 @@ func (o *Optimizer) hasKernels(g *graph.Graph, s *step) bool {
 			return false
 		}
 	}
-	return native.Available(g.Backend()) && o.config.Algorithm == Dynamics
+	return native.Available(g.Backend()) && o.config.Algorithm == Dynamics && !o.config.withoutKernels
 }
 
 // filterOf is the step's layers for the kernels, which take one kind of node

@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,9 @@ func parseKernel(function string) *kernel {
 	}
 	k := &kernel{name: parts[2], geometry: geometry}
 	for pair := range slices.Chunk(shared, 2) {
+		if min(pair[0], pair[1]) < 0 || max(pair[0], pair[1]) > math.MaxInt32 {
+			return nil
+		}
 		k.inPlace = append(k.inPlace, [2]int{int(pair[0]), int(pair[1])})
 	}
 	return k

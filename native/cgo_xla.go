@@ -3,9 +3,10 @@
 package native
 
 // #cgo CFLAGS: -O3 -std=gnu11
-// #cgo LDFLAGS: -ldl -lm
+// #cgo LDFLAGS: -ldl -lm -lpthread
 // #include <stdlib.h>
 // #include "handlers.h"
+// #include "team_check.h"
 import "C"
 
 import (
@@ -51,6 +52,19 @@ func register(backend compute.Backend) error {
 
 // instructions names the instruction set that the kernels use.
 func instructions() string { return C.GoString(C.kafisto_instructions()) }
+
+// useInstructions makes the kernels use another instruction set, for tests. It
+// tells whether the processor has it.
+func useInstructions(name string) bool {
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	return C.kafisto_use_instructions(text) != 0
+}
+
+// checkTeam does the work of kafisto_check_team, for tests.
+func checkTeam(helpers, jobs, pool int) int {
+	return int(C.kafisto_check_team(C.int(helpers), C.int(jobs), C.int(pool)))
+}
 
 // returnMemory gives the holes in the C library's heap back to the system.
 func returnMemory() { C.kafisto_return_memory() }

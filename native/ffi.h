@@ -117,6 +117,12 @@ typedef struct ffi_error_create {
   int32_t code;
 } ffi_error_create;
 
+typedef struct ffi_error_destroy {
+  size_t struct_size;
+  ffi_extension *extensions;
+  ffi_error *error;
+} ffi_error_destroy;
+
 typedef struct ffi_schedule {
   size_t struct_size;
   ffi_extension *extensions;
@@ -140,7 +146,8 @@ typedef struct ffi_api {
   ffi_version version;
   const void *internal;
   ffi_error *(*error_create)(ffi_error_create *);
-  void *error_message, *error_destroy;
+  void *error_message;
+  void (*error_destroy)(ffi_error_destroy *);
   void *handler_register;
   void *stream_get;
   void *type_register;

@@ -19,6 +19,15 @@ static ffi_error *fail(const ffi_call *call, const char *message) {
   return call->api->error_create(&e);
 }
 
+// failed tells whether an error came back from XLA, and frees it.
+static int failed(const ffi_api *api, ffi_error *error) {
+  if (!error)
+    return 0;
+  ffi_error_destroy e = {sizeof e, 0, error};
+  api->error_destroy(&e);
+  return 1;
+}
+
 // describe answers XLA's question which version of the interface a handler
 // speaks: the one that it is asked in. It returns 0 when there was no question.
 static int describe(const ffi_call *call) {
@@ -39,7 +48,7 @@ typedef struct pool {
 static int schedule(void *context, task_fn *task, void *data) {
   pool *p = context;
   ffi_schedule s = {sizeof s, 0, p->context, task, data};
-  return p->api->schedule(&s) != 0;
+  return failed(p->api, p->api->schedule(&s));
 }
 
 static team *gather(const ffi_call *call, pool *p) {
@@ -47,7 +56,7 @@ static team *gather(const ffi_call *call, pool *p) {
   ffi_threads n = {sizeof n, 0, call->context, &threads};
   p->api = call->api;
   p->context = call->context;
-  if (call->api->threads(&n))
+  if (failed(call->api, call->api->threads(&n)))
     threads = 1;
   executor e = {schedule, p, (int)threads};
   return team_start(&e);
@@ -270,6 +279,8 @@ const char *kafisto_register(const char *plugin) {
 }
 
 const char *kafisto_instructions(void) { return best_kernels()->name; }
+
+int kafisto_use_instructions(const char *name) { return use_kernels(name); }
 
 void kafisto_return_memory(void) {
 #ifdef __GLIBC__

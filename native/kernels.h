@@ -76,7 +76,12 @@ const kernels *kernels_avx512(void);
 const kernels *kernels_avx2(void);
 const kernels *kernels_portable(void);
 
-// best_kernels are the fastest that this processor can run.
+// best_kernels are the fastest that this processor can run, or those of the last
+// use_kernels.
 const kernels *best_kernels(void);
+
+// use_kernels makes the kernels of the named instruction set the best from now
+// on, for tests. It returns 0 where this processor or compiler has none.
+int use_kernels(const char *name);
 
 #endif

@@ -36,12 +36,13 @@ INLINE void store_some(float *p, vf x, int64_t n) {
   memcpy(p, part, n * sizeof *p);
 }
 
+// positive is max(x, 0), and NaN of NaN: a network that diverges must show it.
 INLINE vf positive(vf x) {
   typedef int vi __attribute__((vector_size(VL * 4)));
-  return (vf)((vi)x & (x > 0));
+  return (vf)((vi)x & ~(x <= 0));
 }
 
-// where is x where the condition is positive, and 0 elsewhere.
+// where_positive is x where the condition is positive, and 0 elsewhere.
 INLINE vf where_positive(vf condition, vf x) {
   typedef int vi __attribute__((vector_size(VL * 4)));
   return (vf)((vi)x & (condition > 0));

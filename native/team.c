@@ -54,8 +54,15 @@ static void work(team *t, int thread) {
   }
 }
 
+// gathering is the team that this thread is calling helpers for.
+static _Thread_local team *gathering;
+
 static void help(void *data) {
   team *t = data;
+  if (t == gathering) { // by a pool whose queue is full: the caller would wait for itself
+    release(t);
+    return;
+  }
   int thread = atomic_fetch_add(&t->next_thread, 1);
   unsigned spins = 0;
   while (!atomic_load(&t->closed)) {
@@ -77,6 +84,7 @@ team *team_start(const executor *e) {
   atomic_init(&t->references, 1);
   atomic_init(&t->next_thread, 1);
   t->threads = 1;
+  gathering = t;
   for (int i = 1; i < e->threads; i++) {
     atomic_fetch_add(&t->references, 1);
     if (e->schedule(e->context, help, t) != 0) {
@@ -85,6 +93,7 @@ team *team_start(const executor *e) {
     }
     t->threads++;
   }
+  gathering = NULL;
   return t;
 }
 
@@ -141,6 +150,7 @@ static void *grow(void *old, int64_t old_size, int64_t size) {
 }
 
 void *scratch(int slot, int64_t size) {
+  size = size < 1 ? 1 : size;
   if (slots[slot].size < size) {
     const int64_t huge = 2 << 20;
     int64_t whole = (size + huge - 1) / huge * huge;

@@ -7,8 +7,9 @@
 // task is what a pool runs.
 typedef void task_fn(void *data);
 
-// executor is a pool of threads that a team may ask for help. schedule must
-// run the task some time later on another thread, and returns 0 when it will.
+// executor is a pool of threads that a team may ask for help. schedule makes
+// another thread run the task some time later, or runs it at once itself, and
+// returns 0; or it returns something else and never runs it.
 typedef struct executor {
   int (*schedule)(void *context, task_fn *task, void *data);
   void *context;

@@ -8,16 +8,46 @@ import (
 )
 
 // nativeNormalize is normalize and what follows it by one kernel, with the batch's moments, from
-// which nothing flows back.
+// which nothing flows back. It can be differentiated as often as one likes: once by a kernel.
 func nativeNormalize(x, scale, offset, shortcut *Node, relu bool) (y, mean, variance *Node) {
 	n := native.Norm{Epsilon: batchNormEpsilon, ReLU: relu}
 	y, mean, variance = n.Forward(x, scale, offset, shortcut)
 	gradient.OfCall([]*Node{y, mean, variance}, func(adjoints []*Node) []*Node {
-		output := y
+		dy, output := adjoints[0], y
 		if shortcut == nil {
 			output = nil
 		}
-		return n.Backward(adjoints[0], x, mean, variance, scale, offset, output)
+		slopes := n.Backward(dy, x, mean, variance, scale, offset, output)
+		gradient.OfCall(slopes, func(adjoints []*Node) []*Node {
+			second := normSecondOrder(dy, x, scale, offset, shortcut, relu, adjoints)
+			// Nothing is left for the moments, and for y, which is a mask: they follow from the others.
+			second = []*Node{second[0], second[1], nil, nil, second[2], second[3]}
+			if shortcut != nil {
+				second = append(second, nil)
+			}
+			return second
+		})
+		return slopes
 	})
 	return y, mean, variance
+}
+
+// normSecondOrder gives the adjoints of dy, x, scale and offset from those of the gradients that a
+// normalisation passes on to x, scale, offset and, where there is one, the shortcut. The gradients
+// are made once more, of operations that automatic differentiation knows.
+func normSecondOrder(dy, x, scale, offset, shortcut *Node, relu bool, adjoints []*Node) []*Node {
+	// Copies, which do not depend on each other as the originals may.
+	dy, x, scale, offset = Identity(dy), Identity(x), Identity(scale), Identity(offset)
+	inputs := []*Node{x, scale, offset}
+	if shortcut != nil {
+		shortcut = Identity(shortcut)
+		inputs = append(inputs, shortcut)
+	}
+	mean, variance := batchMoments(x)
+	y := finishNorm(normalize(x, mean, variance, scale, offset), shortcut, relu)
+	sum := ScalarZero(x.Graph(), x.DType())
+	for i, slope := range Gradient(ReduceAllSum(Mul(y, dy)), inputs...) {
+		sum = Add(sum, ReduceAllSum(Mul(slope, adjoints[i])))
+	}
+	return Gradient(sum, dy, x, scale, offset)
 }

@@ -60,8 +60,8 @@ func (o *ownGradient) ofPadding(adjoint *Node) []*Node {
 }
 
 // OfCall gives a call of a function, of which outputs are all results, its gradient: the adjoints of
-// its inputs from those of its outputs, of which some are nil where nothing flows back. GoMLX has
-// none for calls.
+// its inputs, nil where nothing flows back, from those of its outputs, zeros where nothing arrives.
+// GoMLX has none for calls.
 func OfCall(outputs []*Node, gradient func(adjoints []*Node) []*Node) {
 	call := outputs[0]
 	if call.Type() != NodeTypeCall {
