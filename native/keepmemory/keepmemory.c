@@ -19,7 +19,7 @@
 // Everything smaller: the C library's allocator is told not to give its heap
 // back.
 
-enum { BLOCKS = 16, HUGE_PAGE = 2 << 20 };
+enum { BLOCKS = 32, KEPT = 3, HUGE_PAGE = 2 << 20 };
 static const size_t LARGE = (size_t)32 << 20;    // from here on a block is large
 static const long WAIT = 10 * 1000 * 1000;       // nanoseconds
 static const size_t MOST = 4;                    // a block serves sizes down to that part of its own
@@ -28,7 +28,9 @@ static struct block {
   char *memory;
   size_t size;
   int used;
+  uint64_t freed; // when it was freed last, by counting; 0 is never
 } blocks[BLOCKS];
+static uint64_t frees;
 static atomic_flag lock = ATOMIC_FLAG_INIT;
 
 static void enter(void) {
@@ -38,7 +40,8 @@ static void enter(void) {
 static void leave(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
 
 // take gives the smallest kept block that is large enough, and not by far too
-// large, or NULL; busy says whether one that is in use would do.
+// large, or NULL; busy says whether one that is in use would do, and is likely
+// to be free soon: it was before.
 static void *take(size_t size, int *busy) {
   struct block *best = NULL;
   *busy = 0;
@@ -46,7 +49,7 @@ static void *take(size_t size, int *busy) {
   for (struct block *b = blocks; b < blocks + BLOCKS; b++)
     if (b->memory && b->size >= size && b->size / MOST <= size) {
       if (b->used)
-        *busy = 1;
+        *busy |= b->freed > 0;
       else if (!best || b->size < best->size)
         best = b;
     }
@@ -62,31 +65,31 @@ static int put(char *memory, size_t size) {
   enter();
   for (int i = 0; i < BLOCKS && !done; i++)
     if (!blocks[i].memory) {
-      blocks[i] = (struct block){memory, size, 1};
+      blocks[i] = (struct block){memory, size, 1, 0};
       done = 1;
     }
   leave();
   return done;
 }
 
-// give takes a block back, 0 if it is none. Of the blocks that are not used the
-// two largest are kept: of training and of evaluation.
+// give takes a block back, 0 if it is none. Of the blocks that are free it keeps
+// the ones that were freed last.
 static int give(void *memory) {
-  struct block spare = {0};
-  int found = 0, kept = 0, least = -1;
+  struct block spare = {0}, *oldest = NULL;
+  int found = 0, kept = 0;
   enter();
-  for (int i = 0; i < BLOCKS; i++) {
-    if (blocks[i].memory == memory)
-      blocks[i].used = 0, found = 1;
-    if (blocks[i].memory && !blocks[i].used) {
+  for (struct block *b = blocks; b < blocks + BLOCKS; b++) {
+    if (b->memory == memory)
+      b->used = 0, b->freed = ++frees, found = 1;
+    if (b->memory && !b->used) {
       kept++;
-      if (least < 0 || blocks[i].size < blocks[least].size)
-        least = i;
+      if (!oldest || b->freed < oldest->freed)
+        oldest = b;
     }
   }
-  if (found && kept > 2) {
-    spare = blocks[least];
-    blocks[least] = (struct block){0};
+  if (found && kept > KEPT) {
+    spare = *oldest;
+    *oldest = (struct block){0};
   }
   leave();
   if (spare.memory)

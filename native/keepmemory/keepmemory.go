@@ -12,7 +12,7 @@
 // spent on getting them back page by page.
 //
 // It puts its own posix_memalign and free before the C library's, for blocks
-// from 32 MB on, of which it keeps the two largest that are free; and it tells
+// from 32 MB on, of which it keeps the three that were freed last; and it tells
 // malloc to use one heap and to keep it. It is for programs, not for libraries.
 // It has its effect before main starts, with glibc on Linux; elsewhere it does
 // nothing. Memory that is reserved but not used is not counted as resident.
