@@ -88,7 +88,7 @@ typedef struct ffi_array {
   void *data;
 } ffi_array;
 
-enum { FFI_STAGE_EXECUTE = 3, FFI_ATTRIBUTE_ARRAY = 1 };
+enum { FFI_ATTRIBUTE_ARRAY = 1 };
 
 typedef struct ffi_list { // arguments and results: buffers
   size_t struct_size;

@@ -6,7 +6,7 @@
 
 // convolution is the geometry of a two-dimensional cross-correlation: images
 // are [batch, height, width, channels], weights [kernel height, kernel width,
-// channels in, channels out]. The field order is that of the Go struct Conv.
+// channels in, channels out]. The field order is that of Conv.geometry in Go.
 typedef struct convolution {
   int64_t n;           // batch
   int64_t h, w, ci;    // input
@@ -17,15 +17,15 @@ typedef struct convolution {
 } convolution;
 
 // normalization is a batch normalisation of [rows, channels], see nn.BatchNorm.
-// The field order is that of the Go struct Norm.
+// The field order is that of Norm.geometry in Go.
 typedef struct normalization {
   int64_t rows, channels;
   int64_t epsilon; // in billionths
   int64_t relu;    // whether the rectifier follows
 } normalization;
 
-// filter is the layers that KaFiStO trains: numbers of parameters. The field
-// order is that of the Go struct Filter.
+// filter is the layers that KaFiStO trains: numbers of parameters. The sizes
+// are Filter.sizes in Go.
 typedef struct filter {
   int64_t layers;
   const int64_t *sizes;

@@ -36,7 +36,7 @@ void team_run(team *t, int64_t n, item_fn *fn, void *argument);
 void team_end(team *t);
 
 // scratch is memory of at least size bytes, aligned to 64, that belongs to the
-// calling thread until its next call with the same slot (0 to 7). It is kept.
+// calling thread until its next call with the same slot (0 to 7). It is kept, beyond the thread too.
 // NULL when there is no memory.
 void *scratch(int slot, int64_t size);
 

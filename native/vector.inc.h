@@ -24,7 +24,7 @@ enum {
   PANEL = VECTORS * VL // its columns; packed matrices are stored in panels of that many
 };
 
-// add_tile adds the register tile acc, of nv vectors and its first `rows` rows
+// put_tile adds the register tile acc, of nv vectors and its first `rows` rows
 // and `columns` columns, to (or stores it over) the rows c.
 INLINE void put_tile(int nv, int rows, int columns, vf acc[ROWS][VECTORS], float *const *c, int add) {
   for (int m = 0; m < rows; m++) {

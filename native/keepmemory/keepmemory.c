@@ -1,10 +1,15 @@
+#define _GNU_SOURCE
 #include <stdlib.h>
 
 #if defined(__linux__) && defined(__GLIBC__)
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,9 +17,10 @@
 // Two kinds of memory are kept, by two means.
 //
 // Large blocks, of which XLA takes one for the temporary values of every step:
-// posix_memalign and free of this program stand before the C library's, for
-// XLA's plugin too, and keep a few such blocks for the next step. In the heap
-// other things would settle in their place between two steps.
+// posix_memalign and free of this program, and what else meets such a block,
+// stand before the C library's, for XLA's plugin too, and keep a few blocks for
+// the next step. In the heap other things would settle in their place between
+// two steps.
 //
 // Everything smaller: the C library's allocator is told not to give its heap
 // back.
@@ -35,7 +41,7 @@ static atomic_flag lock = ATOMIC_FLAG_INIT;
 
 static void enter(void) {
   while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
-    ;
+    sched_yield();
 }
 static void leave(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
 
@@ -110,20 +116,51 @@ static char *map(size_t size) {
   return start;
 }
 
+// drop returns all blocks that are free to the system.
+static void drop(void) {
+  enter();
+  for (struct block *b = blocks; b < blocks + BLOCKS; b++)
+    if (b->memory && !b->used) {
+      munmap(b->memory, b->size);
+      *b = (struct block){0};
+    }
+  leave();
+}
+
+// despair makes that nobody waits for the blocks that somebody waited for in
+// vain, until they have been free once more.
+static void despair(size_t size) {
+  enter();
+  for (struct block *b = blocks; b < blocks + BLOCKS; b++)
+    if (b->memory && b->used && b->size >= size)
+      b->freed = 0;
+  leave();
+}
+
 // large gives a large block, or NULL. XLA frees the block of a step a little
 // after it says that the step is done: that is worth a short wait.
 static void *large(size_t size) {
+  if (size > PTRDIFF_MAX)
+    return NULL;
   size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
   int busy;
   for (long waited = 0;; waited += 100 * 1000) {
     void *kept = take(size, &busy);
     if (kept)
       return kept;
-    if (!busy || waited >= WAIT)
+    if (!busy)
       break;
+    if (waited >= WAIT) {
+      despair(size);
+      break;
+    }
     nanosleep(&(struct timespec){0, 100 * 1000}, NULL);
   }
   char *new = map(size);
+  if (!new) {
+    drop();
+    new = map(size);
+  }
   if (new && !put(new, size)) {
     munmap(new, size);
     return NULL;
@@ -131,7 +168,21 @@ static void *large(size_t size) {
   return new;
 }
 
+// size_of is the size of a large block, 0 of all else.
+static size_t size_of(const void *p) {
+  size_t size = 0;
+  if (!p || (uintptr_t)p & (HUGE_PAGE - 1))
+    return 0;
+  enter();
+  for (struct block *b = blocks; b < blocks + BLOCKS; b++)
+    if (b->memory == p)
+      size = b->size;
+  leave();
+  return size;
+}
+
 extern void *__libc_memalign(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
 extern void __libc_free(void *);
 
 int posix_memalign(void **result, size_t alignment, size_t size) {
@@ -154,9 +205,39 @@ void free(void *p) {
   errno = saved;
 }
 
+void *realloc(void *p, size_t size) {
+  size_t old = size_of(p);
+  if (!old)
+    return __libc_realloc(p, size);
+  void *moved = size ? malloc(size) : NULL;
+  if (moved)
+    memcpy(moved, p, old < size ? old : size);
+  if (moved || !size)
+    free(p);
+  return moved;
+}
+
+void *reallocarray(void *p, size_t n, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(n, size, &bytes)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return realloc(p, bytes);
+}
+
+size_t malloc_usable_size(void *p) {
+  size_t size = size_of(p);
+  if (size)
+    return size;
+  size_t (*next)(void *) = (size_t (*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
+  return next ? next(p) : 0;
+}
+
 // keep_heap runs before the program's first thread starts: the heaps of threads
 // that are there already would stay.
 __attribute__((constructor)) static void keep_heap(void) {
+  pthread_atfork(enter, leave, leave);
   mallopt(M_ARENA_MAX, 1);       // one heap for all threads,
   mallopt(M_TRIM_THRESHOLD, -1); // of which nothing goes back to the system,
   mallopt(M_MMAP_MAX, 0);

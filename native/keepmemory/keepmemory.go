@@ -16,6 +16,16 @@
 // malloc to use one heap and to keep it. It is for programs, not for libraries.
 // It has its effect before main starts, with glibc on Linux; elsewhere it does
 // nothing. Memory that is reserved but not used is not counted as resident.
+//
+// Another allocator that stands before the C library's (jemalloc, tcmalloc) has
+// to have the names __libc_free, __libc_realloc and __libc_memalign too; use
+// either that or this package.
 package keepmemory
 
+// #cgo LDFLAGS: -ldl -lpthread
+// int keepmemory_check(void);
 import "C"
+
+// check takes and frees memory in all ways, for the test. It returns the line
+// of check.c that failed, or 0.
+func check() int { return int(C.keepmemory_check()) }

@@ -1,0 +1,48 @@
+#include <stdlib.h>
+
+#if defined(__linux__) && defined(__GLIBC__)
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXPECT(condition)                                                                                               \
+  if (!(condition))                                                                                                     \
+  return __LINE__
+
+// keepmemory_check takes and frees large blocks in all ways that the C library
+// has. It returns 0, or the line of what was not as expected.
+int keepmemory_check(void) {
+  const size_t size = (size_t)48 << 20;
+  void *first, *second, *none = NULL;
+  EXPECT(posix_memalign(&first, 64, size) == 0 && (uintptr_t)first % 64 == 0);
+  memset(first, 1, size);
+  EXPECT(malloc_usable_size(first) >= size);
+  EXPECT(posix_memalign(&second, 64, size) == 0 && second != first); // nothing is waited for that was never free
+  void *kept = first;
+  free(first);
+  EXPECT(posix_memalign(&first, 64, size - 1000) == 0 && first == kept);
+  memset(first, 2, size - 1000);
+  char *moved = realloc(first, size + 5000);
+  EXPECT(moved && moved[0] == 2 && moved[size - 1001] == 2);
+  moved = realloc(moved, 100);
+  EXPECT(moved && moved[99] == 2 && malloc_usable_size(moved) >= 100);
+  free(moved);
+  free(second);
+  EXPECT(posix_memalign(&none, 64, SIZE_MAX - 100) == ENOMEM && none == NULL);
+  EXPECT(posix_memalign(&none, 3, size) == EINVAL);
+  pid_t child = fork();
+  EXPECT(child >= 0);
+  if (child == 0) {
+    void *p = NULL;
+    _exit(posix_memalign(&p, 64, size) != 0 || (free(p), 0));
+  }
+  int status = -1;
+  EXPECT(waitpid(child, &status, 0) == child && status == 0);
+  return 0;
+}
+#else
+int keepmemory_check(void) { return 0; }
+#endif
