@@ -10,8 +10,7 @@
 // convolutions and batch normalisations run by its kernels; other number types and backends get the
 // same results, up to rounding, from operations of the graph.
 //
-// Everything can be differentiated twice (for gradient penalties), but batch normalisation in float32
-// by the kernels: there the second derivative panics when the graph is built.
+// Everything can be differentiated twice, for gradient penalties.
 //
 // Images are [batch, height, width, channels]. Like all of GoMLX's graph-building functions, the
 // layers report wrong use by panicking with an error, which GoMLX's executors hand back as an
