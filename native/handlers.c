@@ -62,12 +62,18 @@ static team *gather(const ffi_call *call, pool *p) {
   return team_start(&e);
 }
 
-// numbers gives the handler's only attribute, an array of n integers, or NULL.
-static const int64_t *numbers(const ffi_call *call, size_t n) {
+// attribute gives the handler's only attribute, an array of integers, or NULL.
+static const ffi_array *attribute(const ffi_call *call) {
   if (call->attributes.size != 1 || call->attributes.types[0] != FFI_ATTRIBUTE_ARRAY)
     return 0;
   const ffi_array *a = call->attributes.values[0];
-  return a->dtype == FFI_INT64 && a->size == n ? a->data : 0;
+  return a->dtype == FFI_INT64 ? a : 0;
+}
+
+// numbers gives the attribute's n integers, or NULL if it has others.
+static const int64_t *numbers(const ffi_call *call, size_t n) {
+  const ffi_array *a = attribute(call);
+  return a && a->size == n ? a->data : 0;
 }
 
 static int has_buffers(const ffi_list *l, int64_t n) {
@@ -146,10 +152,8 @@ static ffi_error *norm_backward(ffi_call *call) {
 
 // layers takes the filter's layers from the only attribute, their sizes.
 static filter layers(const ffi_call *call) {
-  if (call->attributes.size != 1 || call->attributes.types[0] != FFI_ATTRIBUTE_ARRAY)
-    return (filter){0, 0};
-  const ffi_array *a = call->attributes.values[0];
-  return a->dtype == FFI_INT64 ? (filter){(int64_t)a->size, a->data} : (filter){0, 0};
+  const ffi_array *a = attribute(call);
+  return a ? (filter){(int64_t)a->size, a->data} : (filter){0, 0};
 }
 
 // has_layers says whether a list is `numbers` buffers of doubles and then `sets`
@@ -170,7 +174,25 @@ static float **set(const ffi_list *l, const filter *f, int64_t numbers, int64_t 
   return to;
 }
 
+// passing is a pass over the layers in work: its team, which is NULL when there
+// is no memory, and room for its sets.
+typedef struct passing {
+  pool pool;
+  team *team;
+  float **room;
+} passing;
+
 enum { MAX_SETS = 7 }; // of a handler, in and out
+
+static void begin(const ffi_call *call, const filter *f, passing *p) {
+  p->room = calloc(MAX_SETS * f->layers, sizeof *p->room);
+  p->team = p->room ? gather(call, &p->pool) : 0;
+}
+
+static ffi_error *end(const ffi_call *call, passing *p, int status) {
+  free(p->room);
+  return finish(call, p->team, status);
+}
 
 static ffi_error *filter_predict(ffi_call *call) {
   if (describe(call))
@@ -179,20 +201,19 @@ static ffi_error *filter_predict(ffi_call *call) {
   int average = call->arguments.size > 1 + 2 * f.layers, moves = call->results.size > 1 + f.layers;
   if (!has_layers(&call->arguments, &f, 1, 2 + average) || !has_layers(&call->results, &f, 1, 1 + moves))
     return mismatch(call);
-  pool p;
-  float **b = calloc(MAX_SETS * f.layers, sizeof *b);
-  team *t = b ? gather(call, &p) : 0;
+  passing p;
+  begin(call, &f, &p);
+  float **b = p.room;
   int status = -1;
-  if (t) {
+  if (p.team) {
     const ffi_list *in = &call->arguments, *out = &call->results;
     int64_t n = f.layers;
     status = best_kernels()->filter_predict(
-        t, &f, *(const double *)in->buffers[0]->data, set(in, &f, 1, 0, b), set(in, &f, 1, 1, b + n),
+        p.team, &f, *(const double *)in->buffers[0]->data, set(in, &f, 1, 0, b), set(in, &f, 1, 1, b + n),
         average ? set(in, &f, 1, 2, b + 2 * n) : 0, set(out, &f, 1, 0, b + 3 * n),
         moves ? set(out, &f, 1, 1, b + 4 * n) : 0, out->buffers[0]->data);
   }
-  free(b);
-  return finish(call, t, status);
+  return end(call, &p, status);
 }
 
 static ffi_error *filter_sums(ffi_call *call) {
@@ -201,16 +222,15 @@ static ffi_error *filter_sums(ffi_call *call) {
   filter f = layers(call);
   if (!has_layers(&call->arguments, &f, 0, 2) || !has_layers(&call->results, &f, 3, 0))
     return mismatch(call);
-  pool p;
-  float **b = calloc(MAX_SETS * f.layers, sizeof *b);
-  team *t = b ? gather(call, &p) : 0;
+  passing p;
+  begin(call, &f, &p);
+  float **b = p.room;
   ffi_buffer **out = call->results.buffers;
-  int status = t ? best_kernels()->filter_sums(t, &f, set(&call->arguments, &f, 0, 0, b),
+  int status = p.team ? best_kernels()->filter_sums(p.team, &f, set(&call->arguments, &f, 0, 0, b),
                                                set(&call->arguments, &f, 0, 1, b + f.layers), out[0]->data, out[1]->data,
                                                out[2]->data)
                  : -1;
-  free(b);
-  return finish(call, t, status);
+  return end(call, &p, status);
 }
 
 static ffi_error *filter_correct(ffi_call *call) {
@@ -220,20 +240,19 @@ static ffi_error *filter_correct(ffi_call *call) {
   int average = call->results.size > 2 * f.layers;
   if (!has_layers(&call->arguments, &f, 2, 3 + average) || !has_layers(&call->results, &f, 0, 2 + average))
     return mismatch(call);
-  pool p;
-  float **b = calloc(MAX_SETS * f.layers, sizeof *b);
-  team *t = b ? gather(call, &p) : 0;
+  passing p;
+  begin(call, &f, &p);
+  float **b = p.room;
   int status = -1;
-  if (t) {
+  if (p.team) {
     const ffi_list *in = &call->arguments, *out = &call->results;
     int64_t n = f.layers;
     status = best_kernels()->filter_correct(
-        t, &f, in->buffers[0]->data, *(const double *)in->buffers[1]->data, set(in, &f, 2, 0, b), set(in, &f, 2, 1, b + n),
+        p.team, &f, in->buffers[0]->data, *(const double *)in->buffers[1]->data, set(in, &f, 2, 0, b), set(in, &f, 2, 1, b + n),
         set(in, &f, 2, 2, b + 2 * n), average ? set(in, &f, 2, 3, b + 3 * n) : 0, set(out, &f, 0, 0, b + 4 * n),
         set(out, &f, 0, 1, b + 5 * n), average ? set(out, &f, 0, 2, b + 6 * n) : 0);
   }
-  free(b);
-  return finish(call, t, status);
+  return end(call, &p, status);
 }
 
 static const struct {
