@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// dash stands for a figure that does not exist.
-const dash = "–"
+// Dash stands for a figure that does not exist.
+const Dash = "–"
 
 // column is one figure of the summary table.
 type column struct {
@@ -40,7 +40,7 @@ func cells(summaries []Summary) [][]cell {
 	spread := severalSeeds(summaries)
 	for _, c := range columns {
 		decimals := c.places(summaries)
-		best := formatNumber(c.best(summaries), decimals)
+		best := FormatNumber(c.best(summaries), decimals)
 		for i, s := range summaries {
 			st := c.pick(s)
 			text := formatStat(st, decimals, spread)
@@ -49,7 +49,7 @@ func cells(summaries []Summary) [][]cell {
 			}
 			rows[i] = append(rows[i], cell{
 				Text: text,
-				Best: best != dash && s.Diverged == 0 && best == formatNumber(st.Mean, decimals),
+				Best: best != Dash && s.Diverged == 0 && best == FormatNumber(st.Mean, decimals),
 			})
 		}
 	}
@@ -108,24 +108,24 @@ func (c column) places(summaries []Summary) int {
 // not exist; without spread it is the mean alone.
 func formatStat(s Stat, decimals int, spread bool) string {
 	if s.N == 0 {
-		return dash
+		return Dash
 	}
-	text := formatNumber(s.Mean, decimals)
+	text := FormatNumber(s.Mean, decimals)
 	if !spread {
 		return text
 	}
 	if s.N < 2 {
-		return text + " ± " + dash
+		return text + " ± " + Dash
 	}
-	return text + " ± " + formatNumber(s.SD, decimals)
+	return text + " ± " + FormatNumber(s.SD, decimals)
 }
 
-// formatNumber is v with the given decimals, in scientific form where that
+// FormatNumber is v with the given decimals, in scientific form where that
 // would be too long, and a dash where v is not finite.
-func formatNumber(v float64, decimals int) string {
+func FormatNumber(v float64, decimals int) string {
 	switch {
 	case !finite(v):
-		return dash
+		return Dash
 	case math.Abs(v) >= 1e7:
 		return fmt.Sprintf("%.3g", v)
 	default:

@@ -22,7 +22,7 @@ func WriteFigures(dir string, r Report) ([]string, error) {
 		data []byte
 	}
 	var files []file
-	groups, task := r.groups(), cleanText(r.Task)
+	groups, task := r.groups(), CleanText(r.Task)
 	for _, p := range panels(groups) {
 		png, err := renderPNG(p, task, groups)
 		if err != nil {

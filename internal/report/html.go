@@ -158,9 +158,9 @@ func newPageRun(run Run) pageRun {
 		Status: status(run.Log), Diverged: diverged(run.Log), Message: message(run.Log),
 		Steps: strconv.FormatInt(lastStep(run.Log), 10),
 		Figures: []string{
-			formatNumber(m.finalError, 2), formatNumber(m.bestError, 2),
-			formatNumber(m.finalLoss, 4), formatNumber(m.trainingLoss, 4),
-			formatNumber(m.stepSeconds, 4), formatNumber(m.totalSeconds, 1),
+			FormatNumber(m.finalError, 2), FormatNumber(m.bestError, 2),
+			FormatNumber(m.finalLoss, 4), FormatNumber(m.trainingLoss, 4),
+			FormatNumber(m.stepSeconds, 4), FormatNumber(m.totalSeconds, 1),
 		},
 	}
 }

@@ -199,7 +199,7 @@ func TestSettingRows(t *testing.T) {
 	if len(different) != 1 || different[0].Name != "optimizer.rate" || different[0].Values[0] != "0.1" || different[0].Values[1] != "x" {
 		t.Errorf("different: %+v", different)
 	}
-	if len(common) != 3 || common[0].Values[0] != "128" || common[1].Values[0] != dash || common[2].Values[1] != "1, 2" {
+	if len(common) != 3 || common[0].Values[0] != "128" || common[1].Values[0] != Dash || common[2].Values[1] != "1, 2" {
 		t.Errorf("common: %+v", common)
 	}
 }

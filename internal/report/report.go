@@ -49,9 +49,9 @@ func (r Report) groups() []group {
 	var groups []group
 	index := make(map[string]int)
 	for _, run := range r.Runs {
-		name := cleanText(run.Group)
+		name := CleanText(run.Group)
 		if name == "" {
-			name = cleanText(run.Label)
+			name = CleanText(run.Label)
 		}
 		i, seen := index[name]
 		if !seen {
@@ -85,13 +85,13 @@ func (r Report) title() string {
 	if r.Title == "" {
 		return "Training report"
 	}
-	return cleanText(r.Title)
+	return CleanText(r.Title)
 }
 
-// cleanText makes a text from outside safe for one line of a terminal or an
+// CleanText makes a text from outside safe for one line of a terminal or an
 // SVG file: control characters become spaces, invalid UTF-8 the replacement
 // character.
-func cleanText(s string) string {
+func CleanText(s string) string {
 	s = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
 			return ' '

@@ -38,7 +38,7 @@ func settingRows(groups []group) (different, common []settingRow) {
 		row := settingRow{Name: name}
 		differs := false
 		for _, column := range columns {
-			value := dash
+			value := Dash
 			if values := column[name]; len(values) > 0 {
 				value = strings.Join(values, ", ")
 			}
@@ -57,7 +57,7 @@ func settingRows(groups []group) (different, common []settingRow) {
 // flatten writes the settings into flat, nested ones as "outer.inner".
 func flatten(prefix string, settings map[string]any, flat map[string]string) {
 	for name, value := range settings {
-		name = prefix + cleanText(name)
+		name = prefix + CleanText(name)
 		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
 			flatten(name+".", inner, flat)
 			continue
@@ -70,17 +70,17 @@ func flatten(prefix string, settings map[string]any, flat map[string]string) {
 func settingText(value any) string {
 	switch v := value.(type) {
 	case nil:
-		return dash
+		return Dash
 	case string:
-		return cleanText(v)
+		return CleanText(v)
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	case fmt.Stringer:
-		return cleanText(v.String())
+		return CleanText(v.String())
 	}
 	data, err := json.Marshal(value)
 	if err != nil {
-		return cleanText(fmt.Sprint(value))
+		return CleanText(fmt.Sprint(value))
 	}
-	return cleanText(string(data))
+	return CleanText(string(data))
 }

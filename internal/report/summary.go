@@ -86,7 +86,7 @@ func summarize(g group) Summary {
 		for i, m := range all {
 			values[i] = pick(m)
 		}
-		return stat(values)
+		return NewStat(values)
 	}
 	s.FinalError = over(func(m measures) float64 { return m.finalError })
 	s.BestError = over(func(m measures) float64 { return m.bestError })
@@ -98,8 +98,8 @@ func summarize(g group) Summary {
 	return s
 }
 
-// stat is the mean and sample standard deviation of the finite values.
-func stat(values []float64) Stat {
+// NewStat is the mean and sample standard deviation of the finite values.
+func NewStat(values []float64) Stat {
 	var kept []float64
 	for _, v := range values {
 		if finite(v) {

@@ -19,10 +19,10 @@ func WriteTable(w io.Writer, r Report) error {
 	var b strings.Builder
 	b.WriteString(r.title() + "\n")
 	if r.Task != "" {
-		b.WriteString(cleanText(r.Task) + "\n")
+		b.WriteString(CleanText(r.Task) + "\n")
 	}
 	if r.Scaled != "" {
-		b.WriteString(cleanText(r.Scaled) + "\n")
+		b.WriteString(CleanText(r.Scaled) + "\n")
 	}
 	b.WriteString("\n")
 	alignRows(&b, tableRows(summaries))
