@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/internal/job"
-	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/train"
 )
 
@@ -159,33 +157,9 @@ func folderName(contender string) string {
 // look finds out what the cell's folder holds. A run of other settings, or one
 // that is longer than asked for, is an error.
 func (c *cell) look() error {
-	err := job.Compatible(c.dir, c.settings)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	c.started = true
-	record, err := job.LoadRun(c.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // killed before its first step
-	}
-	if err != nil {
-		return err
-	}
-	want, err := c.settings.Length()
-	if err != nil {
-		return err
-	}
-	if steps := record.Log.Steps; len(steps) > 0 && steps[len(steps)-1].Step > want {
-		return fmt.Errorf("the run in %s is longer than asked for, %s instead of %d: choose another folder", c.dir, count(steps[len(steps)-1].Step, "step"), want)
-	}
-	if end := record.Log.End; end != nil { // the settings may be of more steps, before any was done
-		c.diverged = end.Status == runlog.StatusDiverged
-		c.done = c.diverged || end.Status == runlog.StatusFinished && end.Step == want
-	}
-	return nil
+	state, err := job.Look(c.dir, c.settings)
+	c.started, c.done, c.diverged = state.Started, state.Done, state.Diverged
+	return err
 }
 
 // train carries out the cells that are not done, on one engine. A run that

@@ -36,12 +36,11 @@ type About struct {
 // prepare makes the run folder, takes its lock and writes the settings into it.
 // What the folder holds decides whether it may, see admit.
 func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unlock func(), err error) {
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("job: cannot make the run folder: %w: choose another one with --dir", err)
-	}
-	unlock, err = lockfile.Lock(o.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("job: %w", err)
+	unlock = func() {}
+	if !o.Claimed {
+		if unlock, err = Claim(o.Dir); err != nil {
+			return nil, err
+		}
 	}
 	started, err := admit(s, o, steps) // again, now that nobody else works there
 	if err == nil {
@@ -50,6 +49,21 @@ func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unl
 	if err != nil {
 		unlock()
 		return nil, err
+	}
+	return unlock, nil
+}
+
+// ErrClaimed is wrapped by the error of Claim where another process has the folder.
+var ErrClaimed = lockfile.ErrLocked
+
+// Claim takes the lock of a run folder, which it makes if need be. The system
+// releases it when unlock is called and when the process ends, in whatever way.
+func Claim(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("job: cannot make the run folder: %w: choose another one with --dir", err)
+	}
+	if unlock, err = lockfile.Lock(dir); err != nil {
+		return nil, fmt.Errorf("job: %w", err)
 	}
 	return unlock, nil
 }

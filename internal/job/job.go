@@ -25,6 +25,8 @@ type Options struct {
 	Download func(file string, done, total int64)
 	// Engine is one that is open already; nil opens the settings' own.
 	Engine *engine.Engine
+	// Claimed tells that the caller holds the run folder's lock, see Claim.
+	Claimed bool
 }
 
 // OpenEngine opens the engine that settings ask for.
@@ -101,7 +103,7 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name,
 		Version: o.About.Version, Settings: s.Hash(), Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
-		Resume: o.Resume, Console: o.Console,
+		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console,
 	})
 }
 

@@ -26,19 +26,20 @@ import (
 // under the same names; the defaults are in the tags (see Defaults). A nil
 // number means the optimizer's own default.
 type Settings struct {
-	Dataset       string `json:"dataset" default:"fashion-sample" group:"task" help:"Data set: ${datasets}."`
-	DataDir       string `json:"data-dir" default:"" type:"path" group:"task" help:"Folder with the data set's files; empty uses the cache folder and downloads what is missing."`
-	Model         string `json:"model" default:"small-cnn" group:"task" help:"Network: ${models}."`
-	Epochs        int64  `json:"epochs" default:"3" group:"task" help:"Passes over the training images."`
-	Steps         int64  `json:"steps" default:"0" group:"task" help:"Training steps, in place of whole epochs; 0 trains whole epochs."`
-	BatchSize     int    `json:"batch-size" default:"128" group:"task" help:"Images in a minibatch."`
-	Augment       bool   `json:"augment" default:"false" negatable:"" group:"task" help:"Random crops with 4 pixels of padding and horizontal flips, as in the paper."`
-	TrainExamples int    `json:"train-examples" default:"0" group:"task" help:"Use only the first so many training images; 0 uses all."`
-	EvalExamples  int    `json:"eval-examples" default:"0" group:"task" help:"Use only the first so many held-out images; 0 uses all."`
-	Seed          int64  `json:"seed" default:"1" group:"task" help:"Seed of initial parameters, order and augmentation."`
-	EvalEvery     int64  `json:"eval-every" default:"0" group:"task" help:"Steps between evaluations; 0 evaluates after every epoch."`
-	SaveEvery     int64  `json:"save-every" default:"0" group:"task" help:"Steps between checkpoints; 0 saves after every epoch."`
-	Engine        string `json:"engine" default:"auto" group:"task" help:"Engine: ${engines}."`
+	Dataset       string  `json:"dataset" default:"fashion-sample" group:"task" help:"Data set: ${datasets}."`
+	DataDir       string  `json:"data-dir" default:"" type:"path" group:"task" help:"Folder with the data set's files; empty uses the cache folder and downloads what is missing."`
+	Model         string  `json:"model" default:"small-cnn" group:"task" help:"Network: ${models}."`
+	Epochs        int64   `json:"epochs" default:"3" group:"task" help:"Passes over the training images."`
+	Steps         int64   `json:"steps" default:"0" group:"task" help:"Training steps, in place of whole epochs; 0 trains whole epochs."`
+	BatchSize     int     `json:"batch-size" default:"128" group:"task" help:"Images in a minibatch."`
+	Augment       bool    `json:"augment" default:"false" negatable:"" group:"task" help:"Random crops with 4 pixels of padding and horizontal flips, as in the paper."`
+	TrainExamples int     `json:"train-examples" default:"0" group:"task" help:"Use only the first so many training images; 0 uses all."`
+	EvalExamples  int     `json:"eval-examples" default:"0" group:"task" help:"Use only the first so many held-out images; 0 uses all."`
+	Seed          int64   `json:"seed" default:"1" group:"task" help:"Seed of initial parameters, order and augmentation."`
+	EvalEvery     int64   `json:"eval-every" default:"0" group:"task" help:"Steps between evaluations; 0 evaluates after every epoch."`
+	SaveEvery     int64   `json:"save-every" default:"0" group:"task" help:"Steps between checkpoints; 0 saves after every epoch."`
+	LossBound     float64 `json:"loss-bound" default:"0" group:"task" help:"A loss above it counts as divergence, as one that is not finite does; 0 sets no bound."`
+	Engine        string  `json:"engine" default:"auto" group:"task" help:"Engine: ${engines}."`
 
 	Optimizer            string   `json:"optimizer" default:"kafisto" group:"optimizer" help:"Optimizer: ${optimizers}."`
 	LearningRate         *float64 `json:"learning-rate,omitempty" group:"optimizer" help:"Learning rate. Default: the paper's, kafisto 1, sgd 0.1, adam and adamw 0.0003."`
@@ -162,6 +163,9 @@ func (s Settings) Check() error {
 	}
 	if name := s.notFinite(); name != "" {
 		return fmt.Errorf("settings: %s is not a finite number: give one that is", name)
+	}
+	if s.LossBound < 0 {
+		return fmt.Errorf("settings: loss-bound is %g: it must be at least 0", s.LossBound)
 	}
 	if s.Schedule != "constant" && s.Schedule != "step" {
 		return fmt.Errorf("settings: unknown schedule %q: use constant or step", s.Schedule)

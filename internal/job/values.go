@@ -39,6 +39,15 @@ func (s Settings) Set(values map[string]string) (Settings, error) {
 	return s.with(strict)
 }
 
+// Merge returns the settings with those that a settings file has, see ReadSettings.
+func (s Settings) Merge(file io.Reader) (Settings, error) {
+	values, err := ReadSettings(file)
+	if err != nil {
+		return s, err
+	}
+	return s.with(values)
+}
+
 // with returns the settings with those that ReadSettings has read. They share
 // no memory with s.
 func (s Settings) with(values map[string]any) (Settings, error) {

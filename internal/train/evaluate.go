@@ -27,6 +27,9 @@ func (r *run) evaluate(ctx context.Context) error {
 		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
 			return r.diverged(r.step, fmt.Sprintf("the %s loss is %g", split.Name, e.Loss))
 		}
+		if what := r.aboveBound(split.Name+" loss", e.Loss); what != "" {
+			return r.diverged(r.step, what)
+		}
 		all = append(all, e)
 		if first == nil {
 			first = &e

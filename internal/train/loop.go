@@ -70,7 +70,11 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	}
 	s.Step, s.Epoch = r.step+1, float64(r.step+1)/float64(r.Problem.StepsPerEpoch)
 	s.Seconds = time.Since(began).Seconds()
-	if what := finite(s); what != "" {
+	what := finite(s)
+	if what == "" {
+		what = r.aboveBound("loss", s.Loss)
+	}
+	if what != "" {
 		return r.diverged(s.Step, what)
 	}
 	r.step++
@@ -79,6 +83,14 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	}
 	r.Console.Step(s)
 	return nil
+}
+
+// aboveBound says that a loss is above the run's bound, "" if it is not.
+func (r *run) aboveBound(what string, loss float64) string {
+	if r.LossBound == 0 || loss <= r.LossBound {
+		return ""
+	}
+	return fmt.Sprintf("the %s is %.4g, above the bound %g", what, loss, r.LossBound)
 }
 
 // diverged says what is not finite, and names a variable that is not either.

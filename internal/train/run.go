@@ -53,14 +53,15 @@ type Config struct {
 	Problem   Problem
 	Optimizer Optimizer
 	Backend   compute.Backend
-	Engine    string // the backend's name for the log
-	Version   string // of the program
-	Settings  string // hash of the resolved settings: a checkpoint of others is refused
-	Seed      int64  // of the initial parameters and the graph's random numbers
-	Steps     int64  // in all, at least 1
-	EvalEvery int64  // steps between evaluations, at least 1; the last step is always evaluated
-	SaveEvery int64  // steps between checkpoints, at least 1; the last step is always saved
-	Resume    bool   // continue from the newest valid checkpoint; false refuses a folder with a log
+	Engine    string  // the backend's name for the log
+	Version   string  // of the program
+	Settings  string  // hash of the resolved settings: a checkpoint of others is refused
+	Seed      int64   // of the initial parameters and the graph's random numbers
+	Steps     int64   // in all, at least 1
+	EvalEvery int64   // steps between evaluations, at least 1; the last step is always evaluated
+	SaveEvery int64   // steps between checkpoints, at least 1; the last step is always saved
+	LossBound float64 // a minibatch's or a split's loss above it is divergence; 0 means no bound
+	Resume    bool    // continue from the newest valid checkpoint; false refuses a folder with a log
 	Console   Console
 }
 

@@ -1,0 +1,108 @@
+package experiment
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kafisto/kafisto/internal/job"
+)
+
+// Cell is one training run of a grid: a row and a column of a declaration with
+// one seed.
+type Cell struct {
+	Row, Column int
+	Seed        int64
+	Settings    job.Settings
+	// Folder is the run's name in the results folder. Runs of the same settings
+	// and length have the same.
+	Folder string
+}
+
+// Cells are the runs of a declaration, seed by seed, row by row.
+func (d Declaration) Cells(profile Profile, seeds []int64) ([]Cell, error) {
+	var cells []Cell
+	for _, seed := range seeds {
+		for row := range d.Rows {
+			for column := range d.columns() {
+				if d.absent(row, column) {
+					continue
+				}
+				s, err := d.resolve(profile, row, column)
+				if err != nil {
+					return nil, err
+				}
+				s.Seed = seed
+				folder, err := folderName(s)
+				if err != nil {
+					return nil, err
+				}
+				cells = append(cells, Cell{row, column, seed, s, folder})
+			}
+		}
+	}
+	return cells, nil
+}
+
+// DefaultSeeds are the seeds that the paper's numbers are means of, for the short
+// profile at least two.
+func (d Declaration) DefaultSeeds(profile Profile) []int64 {
+	n := d.Seeds
+	if profile == Short {
+		n = max(n, 2)
+	}
+	seeds := make([]int64, n)
+	for i := range seeds {
+		seeds[i] = int64(i) + 1
+	}
+	return seeds
+}
+
+// named are the settings that a folder's name tells where they are not the
+// defaults.
+var named = []string{"algorithm", "variant", "velocity-decay", "parameter-variance", "velocity-variance", "constant-measurement-noise",
+	"constant-state-noise", "target", "learning-rate", "initializer", "batch-size"}
+
+// folderName is a run's name: some settings for people, and the beginning of a
+// hash of all that decide the result, the length among them.
+func folderName(s job.Settings) (string, error) {
+	length, err := s.Length()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", s.Hash(), length))
+	parts := []string{s.Dataset, s.Model, s.Optimizer}
+	values, defaults := s.Map(), job.Defaults().Map()
+	for _, name := range named {
+		if value, set := values[name]; set && value != defaults[name] {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	parts = append(parts, fmt.Sprintf("seed%d", s.Seed), hex.EncodeToString(sum[:5]))
+	return strings.Map(fileSafe, strings.Join(parts, "-")), nil
+}
+
+// fileSafe keeps what every system allows in a file's name.
+func fileSafe(r rune) rune {
+	if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-+.=", r) {
+		return r
+	}
+	return '_'
+}
+
+// unique are the cells of several declarations, each run once: first all of one
+// seed, then all of the next.
+func unique(cells []Cell) []Cell {
+	seen := map[string]bool{}
+	var out []Cell
+	for _, c := range cells {
+		if !seen[c.Folder] {
+			seen[c.Folder] = true
+			out = append(out, c)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Cell) int { return int(a.Seed - b.Seed) })
+	return out
+}

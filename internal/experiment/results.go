@@ -1,0 +1,188 @@
+package experiment
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/report/paper"
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+// Result is a declaration with what its runs have left.
+type Result struct {
+	Declaration Declaration
+	Profile     Profile
+	Runs        []Finished
+}
+
+// Finished is a cell and the state of its run.
+type Finished struct {
+	Cell
+	State  job.State
+	NoData bool
+}
+
+// Results reads the results folder, of a grid that is run too, and gives one
+// result for each declaration. Nothing is changed.
+func (g *Grid) Results(dir string) ([]Result, error) {
+	states := map[string]job.State{}
+	var results []Result
+	for i, d := range g.Declarations {
+		r := Result{Declaration: d, Profile: g.Profile}
+		for _, c := range g.cells[i] {
+			state, known := states[c.Folder]
+			if !known {
+				var err error
+				if state, err = job.Look(filepath.Join(dir, RunsFolder, c.Folder), c.Settings); err != nil {
+					return nil, err
+				}
+				states[c.Folder] = state
+			}
+			r.Runs = append(r.Runs, Finished{c, state, g.NoData(c)})
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// Table puts the paper's numbers and ours side by side.
+func (r Result) Table() paper.Table {
+	d := r.Declaration
+	t := paper.Table{Name: d.Name, Title: d.Title, Caption: d.Caption, Scaled: d.scaled(r.Profile), Keys: d.Keys, Created: time.Now()}
+	for _, column := range d.columns() {
+		for _, name := range d.Measures {
+			head := measures[name].title
+			if column.Title != "" {
+				head += ", " + column.Title
+			}
+			t.Measures = append(t.Measures, head)
+		}
+	}
+	for row := range d.Rows {
+		t.Rows = append(t.Rows, r.row(row))
+	}
+	for _, run := range r.Runs {
+		if !slices.Contains(t.Seeds, run.Seed) {
+			t.Seeds = append(t.Seeds, run.Seed)
+		}
+	}
+	if bound := d.Settings["loss-bound"]; bound != nil {
+		t.Notes = append(t.Notes, fmt.Sprintf("Diverged: a loss, gradient or filter state that is not finite, or a minibatch's loss above %v.", bound))
+	}
+	r.provenance(&t)
+	return t
+}
+
+// row is a line of the table.
+func (r Result) row(row int) paper.Row {
+	d := r.Declaration
+	line := paper.Row{Keys: d.Rows[row].Keys}
+	for column := range d.columns() {
+		runs := slices.DeleteFunc(slices.Clone(r.Runs), func(f Finished) bool { return f.Row != row || f.Column != column })
+		for _, f := range runs {
+			line.Runs = append(line.Runs, f.Folder)
+		}
+		numbers := d.paper(row, column)
+		for i, name := range d.Measures {
+			cell := newCell(runs, measures[name].of)
+			if numbers != nil {
+				cell.Paper, cell.PaperDiverged = numbers[i].Value, numbers[i].Diverged
+			}
+			line.Cells = append(line.Cells, cell)
+		}
+	}
+	return line
+}
+
+// newCell gathers a measure over the seeds of a cell.
+func newCell(runs []Finished, of func(runlog.Eval) float64) paper.Cell {
+	var c paper.Cell
+	for _, f := range runs {
+		switch last := f.last(); {
+		case f.State.Diverged:
+			c.Diverged++
+		case f.State.Done && last != nil:
+			c.Ours = append(c.Ours, of(*last))
+		case f.NoData:
+			c.Missing = "no data"
+		case f.State.Step > 0:
+			c.Missing = fmt.Sprintf("in progress (step %d of %d)", f.State.Step, f.State.Steps)
+		case c.Missing == "":
+			c.Missing = "not run"
+		}
+	}
+	return c
+}
+
+// last is the run's last evaluation of the deciding split, which is the first
+// one evaluated; nil without any.
+func (f Finished) last() *runlog.Eval {
+	if f.State.Record == nil {
+		return nil
+	}
+	evals := f.State.Record.Log.Evals
+	for i := len(evals) - 1; i >= 0; i-- {
+		if evals[i].Split == evals[0].Split {
+			return &evals[i]
+		}
+	}
+	return nil
+}
+
+// Records are the runs that have done a step, each under the name of its row, and
+// of its column where there are several.
+func (r Result) Records() []job.Record {
+	var records []job.Record
+	for _, f := range r.Runs {
+		if f.State.Record == nil || len(f.State.Record.Log.Steps) == 0 {
+			continue
+		}
+		record := *f.State.Record
+		record.About.Group = r.Declaration.label(f.Row, f.Column)
+		records = append(records, record)
+	}
+	return records
+}
+
+// label names a row's runs of a column.
+func (d Declaration) label(row, column int) string {
+	parts := d.Rows[row].Keys
+	if len(d.Keys) == 1 && d.Keys[0] != "optimizer" {
+		parts = []string{d.Keys[0] + " " + d.Rows[row].Keys[0]}
+	}
+	if title := d.columns()[column].Title; title != "" && len(d.Columns) > 1 {
+		parts = append(slices.Clone(parts), title)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// provenance says where the table's numbers come from.
+func (r Result) provenance(t *paper.Table) {
+	var commits, versions, engines, machines, commands []string
+	add := func(list *[]string, text string) {
+		if text != "" && !slices.Contains(*list, text) {
+			*list = append(*list, text)
+		}
+	}
+	for _, f := range r.Runs {
+		if f.State.Record == nil {
+			continue
+		}
+		about := f.State.Record.About
+		add(&commits, about.Commit)
+		add(&versions, about.Version)
+		add(&machines, about.Machine)
+		for _, command := range append([]string{about.Command}, about.Resumed...) {
+			add(&commands, command)
+		}
+		for _, start := range f.State.Record.Log.Starts {
+			add(&engines, start.Engine)
+		}
+	}
+	t.Commit, t.Version, t.Engine = strings.Join(commits, "; "), strings.Join(versions, "; "), strings.Join(engines, "; ")
+	t.Machine, t.Command = strings.Join(machines, "; "), strings.Join(commands, "\n")
+}
