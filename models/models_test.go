@@ -17,7 +17,7 @@ import (
 )
 
 // inputs is what each network is made for: image size and channels.
-var inputs = map[string][2]int{"resnet18": {32, 3}, "small-cnn": {28, 1}}
+var inputs = map[string][2]int{"resnet18": {32, 3}, "resnet50": {32, 3}, "small-cnn": {28, 1}, "wide-resnet50-2": {32, 3}}
 
 // randomImages draws a batch for the named network.
 func randomImages(name string, batch int, seed uint64) *tensors.Tensor {
@@ -36,10 +36,10 @@ type trained struct {
 	step, evaluate *model.Exec
 }
 
-// newTrained builds a network with ten classes; a training step is one of gradient descent.
-func newTrained(t *testing.T, backend compute.Backend, name string, seed int64) trained {
+// newTrained builds a network; a training step is one of gradient descent.
+func newTrained(t *testing.T, backend compute.Backend, name string, c Config, seed int64) trained {
 	t.Helper()
-	classifier, err := ByName(name, 10)
+	classifier, err := ByName(name, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,18 +77,30 @@ func numbers(t *testing.T, exec *model.Exec, batch *tensors.Tensor) []float32 {
 	return tensors.MustCopyFlatData[float32](results[0])
 }
 
-// TestSizes counts trainable parameters and tensors; those of ResNet-18 are PyTorch's.
+// TestSizes counts trainable parameters and tensors; those of the residual networks are torchvision's.
 func TestSizes(t *testing.T) {
+	// Kernels without bias, two numbers a channel for each norm, the linear layer.
+	small := func(width int) int {
+		return 5*5*1*width + 2*width + 3*3*width*2*width + 2*2*width + 7*7*2*width*10 + 10
+	}
 	for _, want := range []struct {
-		name                         string
-		classes, parameters, tensors int
+		name                                string
+		classes, width, parameters, tensors int
 	}{
-		{"resnet18", 10, 11_173_962, 62},
-		{"resnet18", 100, 11_220_132, 62},
-		// Kernels without bias, two numbers a channel for each norm, the linear layer.
-		{"small-cnn", 10, 5*5*1*16 + 2*16 + 3*3*16*32 + 2*32 + 7*7*32*10 + 10, 8},
+		{"resnet18", 10, 0, 11_173_962, 62},
+		{"resnet18", 100, 64, 11_220_132, 62},
+		{"resnet18", 10, 8, 176_402, 62},
+		{"resnet50", 10, 0, 23_520_842, 161},
+		{"resnet50", 100, 0, 23_705_252, 161},
+		{"resnet50", 1000, 0, 25_549_352, 161},
+		{"resnet50", 10, 8, 375_762, 161},
+		{"wide-resnet50-2", 10, 0, 66_847_050, 161},
+		{"wide-resnet50-2", 100, 0, 67_031_460, 161},
+		{"wide-resnet50-2", 10, 8, 1_054_386, 161},
+		{"small-cnn", 10, 0, small(16), 8},
+		{"small-cnn", 10, 5, small(5), 8},
 	} {
-		classifier, err := ByName(want.name, want.classes)
+		classifier, err := ByName(want.name, Config{Classes: want.classes, Width: want.width})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,18 +118,21 @@ func TestSizes(t *testing.T) {
 			}
 		}
 		if parameters != want.parameters || tensors != want.tensors {
-			t.Errorf("%s with %d classes: %d parameters in %d tensors, want %d in %d",
-				want.name, want.classes, parameters, tensors, want.parameters, want.tensors)
+			t.Errorf("%s with %d classes, width %d: %d parameters in %d tensors, want %d in %d",
+				want.name, want.classes, want.width, parameters, tensors, want.parameters, want.tensors)
 		}
 	}
 }
 
 // TestTraining takes steps of gradient descent: the loss falls, everything stays finite, evaluation
 // repeats itself bit for bit, and follows the parameters from step to step.
+//
+// The networks of 50 layers are narrow, for the sake of time.
 func TestTraining(t *testing.T) {
+	narrow := map[string]int{"resnet50": 8, "wide-resnet50-2": 8}
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
 		for _, name := range Names() {
-			net := newTrained(t, backend, name, 1)
+			net := newTrained(t, backend, name, Config{Classes: 10, Width: narrow[name]}, 1)
 			batch, probe := randomImages(name, 4, 1), randomImages(name, 2, 2)
 			first := numbers(t, net.step, batch)[0]
 			before := numbers(t, net.evaluate, probe)
@@ -145,7 +160,7 @@ func TestTraining(t *testing.T) {
 func TestSeedDecidesStart(t *testing.T) {
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
 		start := func(seed int64) map[string][]float32 {
-			net := newTrained(t, backend, "small-cnn", seed)
+			net := newTrained(t, backend, "small-cnn", Config{Classes: 10}, seed)
 			numbers(t, net.evaluate, randomImages("small-cnn", 1, 1))
 			values := map[string][]float32{}
 			for v := range net.store.IterVariables() {
@@ -168,13 +183,20 @@ func TestSeedDecidesStart(t *testing.T) {
 }
 
 func TestByNameRefuses(t *testing.T) {
-	if got := Names(); !slices.Equal(got, []string{"resnet18", "small-cnn"}) {
+	if got := strings.Join(Names(), ", "); got != "resnet18, resnet50, small-cnn, wide-resnet50-2" {
 		t.Errorf("names are %v", got)
 	}
-	if _, err := ByName("resnet19", 10); err == nil || !strings.Contains(err.Error(), `"resnet19", choose one of: resnet18, small-cnn`) {
-		t.Errorf("unknown name: %v", err)
-	}
-	if _, err := ByName("resnet18", 1); err == nil || !strings.Contains(err.Error(), "classes is 1") {
-		t.Errorf("one class: %v", err)
+	for want, c := range map[string]struct {
+		name   string
+		config Config
+	}{
+		`"resnet19", choose one of: resnet18, resnet50, small-cnn, `: {"resnet19", Config{Classes: 10}},
+		"classes is 1, it must be at least 2":                        {"resnet18", Config{Classes: 1}},
+		"width is -1, it must be between 0 and 4096":                 {"small-cnn", Config{Classes: 10, Width: -1}},
+		"width is 4097": {"resnet50", Config{Classes: 10, Width: 4097}},
+	} {
+		if _, err := ByName(c.name, c.config); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
 	}
 }

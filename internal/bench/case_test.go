@@ -121,7 +121,7 @@ func TestOptimizerMovesTheParametersAsIfTrained(t *testing.T) {
 		t.Errorf("%d parameters in %d tensors", size, len(parameters))
 	}
 	for _, name := range []string{"kafisto", "sgd", "adam"} {
-		w, err := newOptimizerWork(backend, name, models.SmallCNN(10))
+		w, err := newOptimizerWork(backend, name, models.SmallCNN(models.Config{Classes: 10}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestDataFolderThatIsNotThereIsAnError(t *testing.T) {
 func BenchmarkOptimizer(b *testing.B) {
 	for _, name := range []string{"kafisto", "sgd", "adam"} {
 		b.Run(name, func(b *testing.B) {
-			w, err := newOptimizerWork(enginetest.Backend(b, engine.Go), name, models.SmallCNN(10))
+			w, err := newOptimizerWork(enginetest.Backend(b, engine.Go), name, models.SmallCNN(models.Config{Classes: 10}))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -20,7 +20,7 @@ import (
 
 // optimized is the network whose parameters the optimizers are timed on: 11.2
 // million in 62 tensors.
-var optimized = models.ResNet18(10)
+var optimized = models.ResNet18(models.Config{Classes: 10})
 
 // optimizerCases time an optimizer alone.
 func optimizerCases() (cases []Case) {

@@ -37,7 +37,7 @@ func classifier(name string, height, width, channels, classes int) trainedCase {
 	return trainedCase{
 		name: name, unit: "images", batch: 128, items: 1,
 		problem: func(int) (train.Problem, error) {
-			network, err := models.ByName(name, classes)
+			network, err := models.ByName(name, models.Config{Classes: classes})
 			return train.Problem{
 				Name: name, StepsPerEpoch: 1, Losses: kafisto.SparseCrossEntropyLogits,
 				Model: func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {

@@ -113,8 +113,12 @@ func findProblem(ctx context.Context, s Settings, o Options) (train.Problem, err
 	if err != nil {
 		return train.Problem{}, err
 	}
+	initializer, err := s.initializer()
+	if err != nil {
+		return train.Problem{}, err
+	}
 	return task.Images{
-		Dataset: s.Dataset, Folder: folder, Model: s.Model, BatchSize: s.BatchSize, Seed: uint64(s.Seed),
+		Dataset: s.Dataset, Folder: folder, Model: s.Model, Width: s.Width, Initializer: initializer, BatchSize: s.BatchSize, Seed: uint64(s.Seed),
 		Augment: s.Augment, TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples,
 	}.Problem()
 }

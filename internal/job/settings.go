@@ -19,6 +19,7 @@ import (
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/models"
+	"github.com/kafisto/kafisto/nn"
 )
 
 // Settings are everything that decides a run's result, and its engine and data
@@ -29,6 +30,8 @@ type Settings struct {
 	Dataset       string  `json:"dataset" default:"fashion-sample" group:"task" help:"Data set: ${datasets}."`
 	DataDir       string  `json:"data-dir" default:"" type:"path" group:"task" help:"Folder with the data set's files; empty uses the cache folder and downloads what is missing."`
 	Model         string  `json:"model" default:"small-cnn" group:"task" help:"Network: ${models}."`
+	Width         int     `json:"width" default:"0" group:"task" help:"Channels of the network's first stage, with which all others grow and shrink; 0 is the network's own."`
+	Initializer   string  `json:"initializer" default:"default" group:"task" help:"Starting values of convolutions and linear weights: ${initializers}; default is the network's own."`
 	Epochs        int64   `json:"epochs" default:"3" group:"task" help:"Passes over the training images."`
 	Steps         int64   `json:"steps" default:"0" group:"task" help:"Training steps, in place of whole epochs; 0 trains whole epochs."`
 	BatchSize     int     `json:"batch-size" default:"128" group:"task" help:"Images in a minibatch."`
@@ -81,10 +84,11 @@ func Defaults() Settings {
 // Vars are the lists that the help texts name.
 func Vars() kong.Vars {
 	return kong.Vars{
-		"datasets":   strings.Join(data.Names(), ", "),
-		"models":     strings.Join(models.Names(), ", "),
-		"engines":    "auto, go, xla:cpu or xla:cuda",
-		"optimizers": strings.Join(OptimizerNames(), ", "),
+		"datasets":     strings.Join(data.Names(), ", "),
+		"models":       strings.Join(models.Names(), ", "),
+		"initializers": strings.Join(initializerNames(), ", "),
+		"engines":      "auto, go, xla:cpu or xla:cuda",
+		"optimizers":   strings.Join(OptimizerNames(), ", "),
 	}
 }
 
@@ -135,10 +139,11 @@ func ReadSettings(r io.Reader) (map[string]any, error) {
 // Validate by itself, before a contender's settings are put in.)
 func (s Settings) Check() error {
 	_, unknownData := data.Describe(s.Dataset)
-	_, unknownModel := models.ByName(s.Model, 10)
+	_, unknownModel := models.ByName(s.Model, models.Config{Classes: 10, Width: s.Width})
 	_, unknownEngine := engine.Parse(s.Engine)
+	_, unknownInitializer := s.initializer()
 	_, target := parseTarget(s.Target)
-	for _, err := range []error{unknownData, unknownModel, unknownEngine, target} {
+	for _, err := range []error{unknownData, unknownModel, unknownInitializer, unknownEngine, target} {
 		if err != nil {
 			return err
 		}
@@ -172,6 +177,24 @@ func (s Settings) Check() error {
 	}
 	_, err := NewOptimizer(s, 1, 1)
 	return err
+}
+
+// ownInitializer is the name that leaves starting values to the network.
+const ownInitializer = "default"
+
+// initializerNames are the values of the setting initializer.
+func initializerNames() []string { return append([]string{ownInitializer}, nn.InitializerNames()...) }
+
+// initializer finds the setting's initialiser, nil for the network's own.
+func (s Settings) initializer() (nn.Initializer, error) {
+	if s.Initializer == ownInitializer {
+		return nil, nil
+	}
+	initializer, err := nn.InitializerByName(s.Initializer)
+	if err != nil {
+		return nil, fmt.Errorf("settings: unknown initializer %q: use one of %s", s.Initializer, strings.Join(initializerNames(), ", "))
+	}
+	return initializer, nil
 }
 
 // Length returns how many training steps in all the settings, which Check has

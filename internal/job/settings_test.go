@@ -54,6 +54,8 @@ func TestCheckNamesTheSetting(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
 		"epochs":         func(s *Settings) { s.Epochs = 0 },
 		"steps":          func(s *Settings) { s.Steps = maxCount + 1 },
+		"width":          func(s *Settings) { s.Width = -1 },
+		"initializer":    func(s *Settings) { s.Initializer = "he" },
 		"batch-size":     func(s *Settings) { s.BatchSize = 0 },
 		"seed":           func(s *Settings) { s.Seed = -1 },
 		"momentum":       func(s *Settings) { s.Momentum = math.NaN() },

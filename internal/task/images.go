@@ -15,18 +15,21 @@ import (
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/train"
 	"github.com/kafisto/kafisto/models"
+	"github.com/kafisto/kafisto/nn"
 )
 
 // Images describes an image classification task.
 type Images struct {
-	Dataset       string // as data.Names lists them
-	Folder        string // where the data set's files are; unused for embedded ones
-	Model         string // as models.Names lists them
-	BatchSize     int    // training batch, at least 1; incomplete batches of an epoch are dropped
-	Seed          uint64 // of order and augmentation
-	Augment       bool   // random crops with 4 pixels of padding and horizontal flips, the paper's
-	TrainExamples int    // the first so many training images; 0 means all
-	EvalExamples  int    // the first so many held-out images; 0 means all
+	Dataset       string         // as data.Names lists them
+	Folder        string         // where the data set's files are; unused for embedded ones
+	Model         string         // as models.Names lists them
+	Width         int            // channels of the network's first stage; 0 is the network's own
+	Initializer   nn.Initializer // of the network; nil is the network's own
+	BatchSize     int            // training batch, at least 1; incomplete batches of an epoch are dropped
+	Seed          uint64         // of order and augmentation
+	Augment       bool           // random crops with 4 pixels of padding and horizontal flips, the paper's
+	TrainExamples int            // the first so many training images; 0 means all
+	EvalExamples  int            // the first so many held-out images; 0 means all
 }
 
 const (
@@ -41,7 +44,7 @@ func (im Images) Problem() (train.Problem, error) {
 	if err != nil {
 		return fail(err)
 	}
-	network, err := models.ByName(im.Model, info.Classes)
+	network, err := models.ByName(im.Model, models.Config{Classes: info.Classes, Width: im.Width, Initializer: im.Initializer})
 	if err != nil {
 		return fail(err)
 	}

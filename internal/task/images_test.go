@@ -101,6 +101,7 @@ func TestProblemRefuses(t *testing.T) {
 		"20000 training images asked for": func(im *Images) { im.TrainExamples = 20000 },
 		"-1 held-out images asked for":    func(im *Images) { im.EvalExamples = -1 },
 		"mnist99":                         func(im *Images) { im.Dataset = "mnist99" },
+		"width is -1":                     func(im *Images) { im.Width = -1 },
 		"no network is called":            func(im *Images) { im.Model = "vgg" },
 	} {
 		im := good
