@@ -20,9 +20,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kafisto/kafisto/internal/experiment"
 	"github.com/kafisto/kafisto/internal/job"
 )
 
@@ -35,13 +37,14 @@ type program struct {
 	JSON    bool `name:"json" help:"Print one JSON object a line on the standard output, each with a type, instead of text."`
 	Offline bool `help:"Never use the network."`
 
-	Train   trainCommand   `cmd:"" help:"Train once."`
-	Compare compareCommand `cmd:"" help:"Train with several optimizers and seeds, and compare them."`
-	Report  reportCommand  `cmd:"" help:"Make the report of run folders again."`
-	Bench   benchCommand   `cmd:"" help:"Measure how fast it is, alone or in turn with another program."`
-	Data    dataCommand    `cmd:"" help:"List, fetch and check data sets."`
-	Engine  engineCommand  `cmd:"" help:"Show the engines, or install one."`
-	Version versionCommand `cmd:"" help:"Show the version and how the program was built."`
+	Train     trainCommand     `cmd:"" help:"Train once."`
+	Compare   compareCommand   `cmd:"" help:"Train with several optimizers and seeds, and compare them."`
+	Reproduce reproduceCommand `cmd:"" help:"Run the paper's experiments, scaled down or in full, and put its numbers beside ours."`
+	Report    reportCommand    `cmd:"" help:"Make the report of run folders again."`
+	Bench     benchCommand     `cmd:"" help:"Measure how fast it is, alone or in turn with another program."`
+	Data      dataCommand      `cmd:"" help:"List, fetch and check data sets."`
+	Engine    engineCommand    `cmd:"" help:"Show the engines, or install one."`
+	Version   versionCommand   `cmd:"" help:"Show the version and how the program was built."`
 }
 
 // groups are the headings of the settings' flags in the help.
@@ -91,6 +94,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func newParser(p *program, s *session, exit func(int)) (*kong.Kong, error) {
 	parser, err := kong.New(p, kong.Name("kafisto"), kong.Description(description), kong.ExplicitGroups(groups),
 		kong.Writers(s.stdout, s.stderr), kong.Exit(exit), job.Vars(),
+		kong.Vars{"experiments": strings.Join(experiment.Names(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}))
 	if err != nil {
 		return nil, err

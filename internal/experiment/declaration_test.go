@@ -1,0 +1,93 @@
+package experiment
+
+import (
+	"strings"
+	"testing"
+)
+
+// tiny is a grid of four runs of under a second, one of which diverges.
+const tiny = `{
+  "name": "tiny", "title": "Two optimizers", "caption": "a test", "seeds": 1,
+  "settings": {"train-examples": 48, "eval-examples": 50, "batch-size": 16, "epochs": 1, "loss-bound": 1000},
+  "short": {"epochs": 2}, "short-note": "two epochs",
+  "keys": ["optimizer", "rate"], "measures": ["top1-error", "loss"],
+  "rows": [
+    {"keys": ["SGD", "0.1"], "settings": {"optimizer": "sgd"}, "paper": [1.5, null]},
+    {"keys": ["SGD", "1e9"], "settings": {"optimizer": "sgd", "learning-rate": 1e9}, "paper": ["diverge", "diverge"]},
+    {"keys": ["none", ""], "settings": {}, "paper": [null, null]}
+  ]}`
+
+func parse(t *testing.T, text string) Declaration {
+	t.Helper()
+	d, err := Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestParseRefuses(t *testing.T) {
+	parse(t, tiny)
+	for _, c := range [][3]string{
+		{`"optimizer": "sgd"}, "paper": [1.5`, `"optimiser": "sgd"}, "paper": [1.5`, `row 1 (SGD, 0.1): settings: unknown setting "optimiser"`},
+		{`"epochs": 1`, `"epochs": "one"`, "epochs is a string"},
+		{`"epochs": 1`, `"epochs": 0`, "epochs is 0"},
+		{`"optimizer": "sgd"}, "paper": [1.5`, `"optimizer": "sgt"}, "paper": [1.5`, `unknown optimizer "sgt"`},
+		{`"short": {"epochs": 2}`, `"short": {"epoch": 2}`, `unknown setting "epoch"`},
+		{`"name": "tiny"`, `"name": "../tiny"`, "name"},
+		{`"seeds": 1`, `"seeds": 0`, "seeds is 0"},
+		{`"measures": ["top1-error", "loss"]`, `"measures": ["accuracy", "loss"]`, `unknown measure "accuracy"`},
+		{`"measures": ["top1-error", "loss"]`, `"measures": []`, "no measures"},
+		{`"keys": ["optimizer", "rate"]`, `"keys": ["optimizer"]`, "row 1 has 2 keys, the table 1"},
+		{`[1.5, null]`, `[1.5]`, "row 1 has 1 of the paper's numbers, the table 2"},
+		{`"diverge", "diverge"`, `"diverge", "diverges"`, "not valid"},
+		{`"title"`, `"titel"`, "titel"},
+		{`]}`, `]} {}`, "more after"},
+		{`]}`, `]`, "cut short"},
+	} {
+		text := strings.Replace(tiny, c[0], c[1], 1)
+		if text == tiny {
+			t.Fatalf("%q is not in the declaration", c[0])
+		}
+		if _, err := Parse(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), c[2]) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one sentence with %q", c[1], err, c[2])
+		}
+	}
+	if _, err := ByName("table1"); err == nil || !strings.Contains(err.Error(), "table2") {
+		t.Errorf("an unknown name: %v", err)
+	}
+	if _, err := Parse(strings.NewReader(strings.Repeat(" ", maxDeclaration+1))); err == nil || !strings.Contains(err.Error(), "larger") {
+		t.Errorf("a large file: %v", err)
+	}
+}
+
+// FuzzParse checks that whatever is read is a grid whose runs have names that are
+// safe as folders, and that what is refused is refused with one sentence.
+func FuzzParse(f *testing.F) {
+	f.Add(tiny)
+	for _, name := range Names() {
+		text, err := declared.ReadFile("declarations/" + name + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := Parse(strings.NewReader(text))
+		if err != nil {
+			if err.Error() == "" || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("not one sentence: %q", err)
+			}
+			return
+		}
+		cells, err := d.Cells(Short, []int64{1, 2})
+		if err != nil {
+			t.Fatalf("what was read has no cells: %v", err)
+		}
+		for _, c := range cells {
+			if strings.ContainsAny(c.Folder, "/\\: ") || strings.HasPrefix(c.Folder, ".") || len(c.Folder) > 255 {
+				t.Fatalf("%q is no name for a folder", c.Folder)
+			}
+		}
+	})
+}
