@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train"
 
 	"github.com/kafisto/kafisto"
+	"github.com/kafisto/kafisto/schedule"
 )
 
 // A GoMLX program that trains with KaFiStO: the three lines that differ from
@@ -58,4 +59,29 @@ func Example() {
 	}
 	fmt.Println("loss below 0.1:", tensors.ToScalar[float32](metrics[0]) < 0.1)
 	// Output: loss below 0.1: true
+}
+
+// A schedule that is known to work for SGD, starting at 1: here the paper's for
+// 200 epochs of CIFAR-100, 391 minibatches each, with one epoch of warm-up. As
+// the epsilon of a target it moves the parameters in the same way.
+func ExampleBuilder_LearningRateSchedule() {
+	paper, err := schedule.Paper("paper-200-cifar100", 1, 200*391)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rate, err := schedule.WarmUp(paper, 391)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	opt := kafisto.New().LearningRateSchedule(rate).MustDone()
+	same := kafisto.New().Target(kafisto.FractionTarget(rate)).MustDone()
+	fmt.Printf("first learning rate %.4f\n", opt.Settings().LearningRate)
+	fmt.Println("from epoch 60 on", rate.At(60*391))
+	fmt.Println("without a schedule on the learning rate:", same.Settings().LearningRate)
+	// Output:
+	// first learning rate 0.0026
+	// from epoch 60 on 0.2
+	// without a schedule on the learning rate: 1
 }

@@ -51,33 +51,11 @@ func PerStep(values []float64) (Schedule, error) {
 	return Piecewise(boundaries, pieces)
 }
 
-// maxPieces bounds the pieces that StepDecay makes, each of which is a node in
-// the graph.
-const maxPieces = 1000
-
-// StepDecay multiplies initial by factor every interval steps: the paper's
-// "decrease the learning rate by a factor of 0.1 every 30 epochs" is
-// StepDecay(1, 0.1, 30*stepsPerEpoch, 100*stepsPerEpoch). steps is the length
-// of the run; the value stays at its last from there on.
-func StepDecay(initial, factor float64, interval, steps int64) (Schedule, error) {
-	if interval < 1 || steps < 1 {
-		return nil, fmt.Errorf("schedule: step decay needs an interval and a length of at least 1 step, got %d and %d", interval, steps)
-	}
-	pieces := (steps-1)/interval + 1
-	if pieces > maxPieces {
-		return nil, fmt.Errorf("schedule: a decrease every %d of %d steps makes %d pieces, the most are %d: decrease less often", interval, steps, pieces, maxPieces)
-	}
-	values := []float64{initial}
-	var boundaries []int64
-	for i := int64(1); i < pieces; i++ {
-		boundaries = append(boundaries, i*interval)
-		values = append(values, initial*math.Pow(factor, float64(i)))
-	}
-	return Piecewise(boundaries, values)
-}
-
 func (p piecewise) At(step int64) float64 {
-	i, _ := slices.BinarySearch(p.boundaries, step+1)
+	i, at := slices.BinarySearch(p.boundaries, step)
+	if at {
+		i++
+	}
 	return p.values[i]
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -36,7 +37,10 @@ func TestPiecewiseAtItsBoundaries(t *testing.T) {
 			t.Errorf("At(%d) = %g, want %g", step, v, want)
 		}
 	}
-	sameInGraph(t, s, []int64{0, 1, 2, 3, 4, 5, 6, 1 << 40, math.MaxInt64 - 1})
+	if v := s.At(math.MaxInt64); v != 0 {
+		t.Errorf("in the last step there is: %g, want 0", v)
+	}
+	sameInGraph(t, s, []int64{0, 1, 2, 3, 4, 5, 6, 1 << 40, math.MaxInt64})
 }
 
 func TestPiecewiseIsImmutable(t *testing.T) {
@@ -102,7 +106,7 @@ func TestRefuses(t *testing.T) {
 	for _, c := range []struct {
 		initial, factor float64
 		interval, steps int64
-	}{{1, 0.1, 0, 10}, {1, 0.1, 5, 0}, {1, 0.1, -1, 10}, {nan, 0.1, 5, 10}, {1, nan, 5, 10}, {1, 1e300, 1, 10}} {
+	}{{1, 0.1, 0, 10}, {1, 0.1, 5, 0}, {1, 0.1, -1, 10}, {nan, 0.1, 5, 10}, {1, nan, 5, 10}, {1, 1e300, 1, 10}, {1, -0.1, 5, 10}, {1, 0.1, 1, 1001}} {
 		if _, err := schedule.StepDecay(c.initial, c.factor, c.interval, c.steps); err == nil {
 			t.Errorf("StepDecay(%g, %g, %d, %d) gave no error", c.initial, c.factor, c.interval, c.steps)
 		}
@@ -134,7 +138,34 @@ func TestNodeIsAt(t *testing.T) {
 // sameInGraph fails where Node differs from At in any bit.
 func sameInGraph(t *testing.T, s schedule.Schedule, steps []int64) {
 	t.Helper()
-	exec, err := graph.NewExec(enginetest.Backend(t, engine.Go), func(step *graph.Node) *graph.Node {
+	for i, got := range inGraph(t, enginetest.Backend(t, engine.Go), s, steps) {
+		if got != s.At(steps[i]) {
+			t.Errorf("Node(%d) = %g, At gives %g", steps[i], got, s.At(steps[i]))
+		}
+	}
+}
+
+// nearInGraph fails where Node differs from At by more than 1e-12 of it on some
+// engine, or in any bit in the exact steps.
+func nearInGraph(t *testing.T, s schedule.Schedule, steps, exact []int64) {
+	t.Helper()
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		for i, got := range inGraph(t, backend, s, slices.Concat(exact, steps)) {
+			step, tolerance := slices.Concat(exact, steps)[i], 1e-12
+			if i < len(exact) {
+				tolerance = 0
+			}
+			if want := s.At(step); !(math.Abs(got-want) <= tolerance*math.Abs(want)) {
+				t.Errorf("Node(%d) = %.17g, At gives %.17g", step, got, want)
+			}
+		}
+	})
+}
+
+// inGraph returns Node's values.
+func inGraph(t *testing.T, backend compute.Backend, s schedule.Schedule, steps []int64) (values []float64) {
+	t.Helper()
+	exec, err := graph.NewExec(backend, func(step *graph.Node) *graph.Node {
 		value := s.Node(step)
 		if !value.IsScalar() || value.DType() != dtypes.Float64 {
 			t.Errorf("Node is %s, want a Float64 scalar", value.Shape())
@@ -150,8 +181,25 @@ func sameInGraph(t *testing.T, s schedule.Schedule, steps []int64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := tensors.ToScalar[float64](out[0]); got != s.At(step) {
-			t.Errorf("Node(%d) = %g, At gives %g", step, got, s.At(step))
+		values = append(values, tensors.ToScalar[float64](out[0]))
+	}
+	return values
+}
+
+// hasValues fails where At is not the wanted value, to 1e-15 of it.
+func hasValues(t *testing.T, s schedule.Schedule, want map[int64]float64) {
+	t.Helper()
+	for step, value := range want {
+		if got := s.At(step); !(math.Abs(got-value) <= 1e-15*math.Abs(value)) {
+			t.Errorf("At(%d) = %.17g, want %.17g", step, got, value)
 		}
+	}
+}
+
+// refuses fails if there is no error, or one that does not say what is wrong.
+func refuses(t *testing.T, s schedule.Schedule, err error, says string) {
+	t.Helper()
+	if err == nil || s != nil || !strings.HasPrefix(err.Error(), "schedule: ") || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v and the error %v, want one with %q", s, err, says)
 	}
 }

@@ -34,6 +34,8 @@ func TestBadInputGivesOneSentence(t *testing.T) {
 		{"unknown network", []string{"train", "--model=vgg", "--dir=DIR"}, exitUsage, "vgg"},
 		{"unknown engine", []string{"train", "--engine=tpu", "--dir=DIR"}, exitUsage, "tpu"},
 		{"unknown schedule", []string{"train", "--schedule=wave", "--dir=DIR"}, exitUsage, "wave"},
+		{"epsilon of another optimizer", []string{"train", "--schedule-on=epsilon", "--optimizer=sgd", "--dir=DIR"}, exitUsage, "schedule-on"},
+		{"negative warm-up", []string{"train", "--warm-up=-1", "--dir=DIR"}, exitUsage, "warm-up"},
 		{"unknown variant", []string{"train", "--variant=new", "--dir=DIR"}, exitUsage, "new"},
 		{"wrong target", []string{"train", "--target=half", "--dir=DIR"}, exitUsage, "half"},
 		{"too many images", []string{"train", "--train-examples=999999", "--dir=DIR"}, exitFailed, "999999"},

@@ -155,7 +155,7 @@ func lastEngine(dir string) string {
 }
 
 // Compatible returns nil if the folder holds a run that these settings can go
-// on with: all but the length, the engine and the data folder are the same.
+// on with: all but the length, the engine and the data folder are the same, see Hash.
 // Without a run the error satisfies errors.Is(err, fs.ErrNotExist).
 func Compatible(dir string, s Settings) error {
 	saved, err := LoadSettings(dir)
@@ -165,16 +165,27 @@ func Compatible(dir string, s Settings) error {
 	return err
 }
 
-// lengthAndPlace are the settings that may change when a run is resumed.
-var lengthAndPlace = []string{"epochs", "steps", "engine", "data-dir"}
+// The settings that may change when a run is resumed; the length may not where
+// the schedule follows it.
+var (
+	length = []string{"epochs", "steps"}
+	place  = []string{"engine", "data-dir"}
+)
 
 // difference says in which setting b cannot go on with a run of a.
 func difference(a, b Settings) string {
 	x, y := a.Map(), b.Map()
-	for _, name := range Difference(a, b) {
-		if !slices.Contains(lengthAndPlace, name) {
-			return fmt.Sprintf("%s was %v, now %v", name, orDefault(x[name]), orDefault(y[name]))
+	changed := func(name string) string {
+		return fmt.Sprintf("%s was %v, now %v", name, orDefault(x[name]), orDefault(y[name]))
+	}
+	names := slices.DeleteFunc(Difference(a, b), func(name string) bool { return slices.Contains(place, name) })
+	for _, name := range names {
+		if !slices.Contains(length, name) {
+			return changed(name)
 		}
+	}
+	if len(names) > 0 {
+		return changed(names[0]) + ", and its schedule depends on the run's length unless schedule-epochs is set"
 	}
 	return "no difference found"
 }

@@ -16,16 +16,15 @@ import (
 // 5.1); AdamW's is Adam's.
 var paperRates = map[string]float64{"kafisto": 1, "sgd": 0.1, "adam": 3e-4, "adamw": 3e-4}
 
+// initialRate is the learning rate, or epsilon, that the schedule starts with.
+func (s Settings) initialRate() float64 { return or(s.LearningRate, paperRates[s.Optimizer]) }
+
 // OptimizerNames lists the optimizers that settings may name.
 func OptimizerNames() []string { return []string{"kafisto", "sgd", "adam", "adamw"} }
 
 // NewOptimizer builds the optimizer of the settings for a run of so many steps.
 func NewOptimizer(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, error) {
-	rate := paperRates[s.Optimizer]
-	if s.LearningRate != nil {
-		rate = *s.LearningRate
-	}
-	rates, err := newSchedule(s, rate, stepsPerEpoch, steps)
+	rates, err := newSchedule(s, s.initialRate(), stepsPerEpoch, steps)
 	if err != nil {
 		return train.Optimizer{}, err
 	}
@@ -41,14 +40,6 @@ func NewOptimizer(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, erro
 	default:
 		return train.Optimizer{}, fmt.Errorf("settings: unknown optimizer %q: use one of %s", s.Optimizer, strings.Join(OptimizerNames(), ", "))
 	}
-}
-
-func newSchedule(s Settings, rate float64, stepsPerEpoch, steps int64) (schedule.Schedule, error) {
-	if s.Schedule == "constant" {
-		return schedule.Constant(rate), nil
-	}
-	interval := int64(math.Round(s.ScheduleEvery * float64(stepsPerEpoch)))
-	return schedule.StepDecay(rate, s.ScheduleFactor, max(interval, 1), steps)
 }
 
 func newBaseline(s Settings, rates schedule.Schedule, b *optim.Builder) (train.Optimizer, error) {
@@ -72,6 +63,13 @@ func newKaFiStO(s Settings, rates schedule.Schedule) (train.Optimizer, error) {
 	if err != nil {
 		return train.Optimizer{}, err
 	}
+	target, err := parseTarget(s.Target)
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	if s.ScheduleOn == onEpsilon {
+		target, rates = kafisto.FractionTarget(rates), schedule.Constant(1)
+	}
 	d := defaults.Settings()
 	b.LearningRateSchedule(rates).WeightDecay(s.WeightDecay).DecoupledWeightDecay(s.DecoupledWeightDecay)
 	b.VelocityDecay(or(s.VelocityDecay, d.VelocityDecay)).VelocityNoise(or(s.VelocityNoise, d.VelocityNoise))
@@ -87,10 +85,6 @@ func newKaFiStO(s Settings, rates schedule.Schedule) (train.Optimizer, error) {
 	}
 	if s.WholeNetwork {
 		b.WholeNetwork()
-	}
-	target, err := parseTarget(s.Target)
-	if err != nil {
-		return train.Optimizer{}, err
 	}
 	o, err := b.Target(target).Done()
 	if err != nil {

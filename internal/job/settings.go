@@ -46,9 +46,12 @@ type Settings struct {
 
 	Optimizer            string   `json:"optimizer" default:"kafisto" group:"optimizer" help:"Optimizer: ${optimizers}."`
 	LearningRate         *float64 `json:"learning-rate,omitempty" group:"optimizer" help:"Learning rate. Default: the paper's, kafisto 1, sgd 0.1, adam and adamw 0.0003."`
-	Schedule             string   `json:"schedule" default:"constant" group:"optimizer" help:"Learning rate schedule: constant or step."`
+	Schedule             string   `json:"schedule" default:"constant" group:"optimizer" help:"Schedule: ${schedules}."`
 	ScheduleEvery        float64  `json:"schedule-every" default:"30" group:"optimizer" help:"Step schedule: epochs between decreases."`
 	ScheduleFactor       float64  `json:"schedule-factor" default:"0.1" group:"optimizer" help:"Step schedule: what the learning rate is multiplied by."`
+	ScheduleEpochs       float64  `json:"schedule-epochs" default:"0" group:"optimizer" help:"Paper's and cosine schedules: epochs that they are made for; 0 takes the paper's own (100 or 200), or the run's length for cosine."`
+	ScheduleOn           string   `json:"schedule-on" default:"learning-rate" group:"optimizer" help:"What the schedule drives: learning-rate, or epsilon (KaFiStO, in place of the learning rate), which aims at (1-EPSILON) L."`
+	WarmUp               float64  `json:"warm-up" default:"0" group:"optimizer" help:"Epochs over which the schedule's value is raised linearly; 0 starts with all of it."`
 	WeightDecay          float64  `json:"weight-decay" default:"0.0005" group:"optimizer" help:"Weight decay: in the gradient (adamw: decoupled)."`
 	DecoupledWeightDecay float64  `json:"decoupled-weight-decay" default:"0" group:"optimizer" help:"KaFiStO: decoupled weight decay."`
 	DecayBiases          bool     `json:"decay-biases" default:"true" negatable:"" group:"optimizer" help:"Whether weight decay touches biases and normalisation parameters."`
@@ -89,6 +92,7 @@ func Vars() kong.Vars {
 		"initializers": strings.Join(initializerNames(), ", "),
 		"engines":      "auto, go, xla:cpu or xla:cuda",
 		"optimizers":   strings.Join(OptimizerNames(), ", "),
+		"schedules":    strings.Join(ScheduleNames(), ", "),
 	}
 }
 
@@ -172,10 +176,13 @@ func (s Settings) Check() error {
 	if s.LossBound < 0 {
 		return fmt.Errorf("settings: loss-bound is %g: it must be at least 0", s.LossBound)
 	}
-	if s.Schedule != "constant" && s.Schedule != "step" {
-		return fmt.Errorf("settings: unknown schedule %q: use constant or step", s.Schedule)
+	if err := s.checkSchedule(); err != nil {
+		return err
 	}
-	_, err := NewOptimizer(s, 1, 1)
+	perEpoch, err := s.stepsPerEpoch()
+	if err == nil { // less than one minibatch an epoch is for the task to refuse
+		_, err = NewOptimizer(s, max(perEpoch, 1), max(s.length(perEpoch), 1))
+	}
 	return err
 }
 
@@ -200,25 +207,39 @@ func (s Settings) initializer() (nn.Initializer, error) {
 // Length returns how many training steps in all the settings, which Check has
 // passed, ask for: that many, or so many epochs of full minibatches.
 func (s Settings) Length() (int64, error) {
+	perEpoch, err := s.stepsPerEpoch()
+	return s.length(perEpoch), err
+}
+
+func (s Settings) length(stepsPerEpoch int64) int64 {
+	if s.Steps > 0 {
+		return s.Steps
+	}
+	return s.Epochs * stepsPerEpoch
+}
+
+// stepsPerEpoch returns how many full minibatches an epoch has.
+func (s Settings) stepsPerEpoch() (int64, error) {
 	info, err := data.Describe(s.Dataset)
-	if err != nil || s.Steps > 0 {
-		return s.Steps, err
+	if err != nil {
+		return 0, err
 	}
 	images := info.Train
 	if s.TrainExamples > 0 {
 		images = s.TrainExamples
 	}
-	return s.Epochs * int64(images/s.BatchSize), nil
+	return int64(images / s.BatchSize), nil
 }
 
 // Hash identifies what a checkpoint may be resumed with: all settings but the
-// length of the run, the engine and the data folder. Settings that have their
-// defaults are not in it, so that a setting that a later version adds leaves the
-// hash of a run that does not use it as it was.
+// engine, the data folder and the length of the run; the length too where the
+// schedule depends on it. Settings that have their defaults are not in it, so
+// that a setting that a later version adds leaves the hash of a run that does
+// not use it as it was.
 func (s Settings) Hash() string {
 	values, defaults := s.Map(), Defaults().Map()
 	maps.DeleteFunc(values, func(name string, value any) bool {
-		return value == defaults[name] || slices.Contains(lengthAndPlace, name)
+		return value == defaults[name] || slices.Contains(place, name) || slices.Contains(length, name) && !s.scheduleFollowsLength()
 	})
 	text, err := json.Marshal(values) // sorts the names
 	if err != nil {

@@ -122,7 +122,7 @@ func (s Settings) Shared() map[string]any {
 		tag := fields.Field(i).Tag
 		name, _, _ := strings.Cut(tag.Get("json"), ",")
 		shared := tag.Get("group") == "task" && name != "data-dir" ||
-			name == "optimizer" || name == "decay-biases" || strings.HasPrefix(name, "schedule")
+			name == "optimizer" || name == "decay-biases" || strings.HasPrefix(name, "schedule") || name == "warm-up"
 		if !shared {
 			delete(values, name)
 		}
