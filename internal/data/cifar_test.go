@@ -150,3 +150,53 @@ func TestLoadCIFARChecksEveryFile(t *testing.T) {
 	_, _, err = set.load(set, dir)
 	wantError(t, err, "c.bin")
 }
+
+// CIFAR-100 as it is registered, with files of a few records: the label asked
+// for, and no file of another length.
+func TestLoadCIFAR100(t *testing.T) {
+	fill := func() string {
+		dir := t.TempDir()
+		for name, labels := range map[string][][]byte{"train.bin": {{19, 3}, {0, 99}, {7, 50}}, "test.bin": {{4, 0}, {18, 98}}} {
+			if err := os.WriteFile(filepath.Join(dir, name), cifarFile(labels...), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	for name, want := range map[string]string{"cifar100": "[3 99 50] [0 98]", "cifar100-coarse": "[19 0 7] [4 18]"} {
+		registered, err := find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := *registered
+		set.info.Train, set.info.Test = 3, 2
+		train, test, err := set.load(&set, fill())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(train.Labels, test.Labels); got != want {
+			t.Errorf("%s: labels %s, want %s", name, got, want)
+		}
+		for _, im := range []*Images{train, test} {
+			for at, got := range im.Image(1) {
+				if want := cifarByte(1, at%3, at/3); got != want {
+					t.Fatalf("%s: byte %d of image 1 is %d, want %d", name, at, got, want)
+				}
+			}
+		}
+		for file, whole := range map[string]int64{"train.bin": 3 * 3074, "test.bin": 2 * 3074} {
+			for _, size := range []int64{0, 3074, whole - 1, whole + 1, whole + 3074} {
+				dir := fill()
+				path := filepath.Join(dir, file)
+				if err := os.Truncate(path, size); err != nil {
+					t.Fatal(err)
+				}
+				_, _, err = set.load(&set, dir)
+				wantError(t, err, path, fmt.Sprintf("%d bytes, want %d", size, whole))
+			}
+		}
+		// Three of a hundred classes are no CIFAR-100.
+		_, _, err = set.read(fill())
+		wantError(t, err, "training", "no image of class "+map[string]string{"cifar100": "0 (apple)", "cifar100-coarse": "1 (fish)"}[name])
+	}
+}

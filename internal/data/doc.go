@@ -1,9 +1,10 @@
 // Package data reads image data sets and serves them as batches.
 //
 // Formats have one file each: idx.go (Fashion-MNIST), cifar.go (CIFAR-10 and
-// CIFAR-100 in the publisher's binary layout), sample.go (the embedded
-// Fashion-MNIST sample). registry.go knows the sets by name, fetch.go downloads
-// them, loader.go and readahead.go make batches.
+// CIFAR-100 in the publisher's binary layout), npy.go and npz.go (NumPy arrays
+// and archives of them), imagenet32.go (downsampled ImageNet), sample.go (the
+// embedded Fashion-MNIST sample). registry.go knows the sets by name, fetch.go
+// downloads them, loader.go and readahead.go make batches.
 //
 // Everything a training run draws at random here (the order of examples, crops,
 // flips) is a pure function of (seed, epoch, example index), so a run that

@@ -41,7 +41,9 @@ type FetchOptions struct {
 // data set's own files are unpacked. A file in the cache that is not the
 // published one is never overwritten or deleted: it is an error.
 //
-// An embedded set needs no folder: the answer is "".
+// An embedded set needs no folder: the answer is "". A set that its publisher
+// gives to registered people only is not downloaded: cacheDir has it, or the
+// error says how to get it.
 //
 // Two processes may fetch into one folder: one waits for the other.
 func Fetch(ctx context.Context, name, cacheDir string, options FetchOptions) (dir string, err error) {
@@ -61,6 +63,9 @@ func (s *dataSet) fetch(ctx context.Context, cacheDir string, options FetchOptio
 	}
 	if options.Stall < 0 || options.Retries < 0 {
 		return "", fmt.Errorf("data: a stall time of %v and %d retries: give 0 or more of both", options.Stall, options.Retries)
+	}
+	if s.byHand != "" {
+		return s.locate(cacheDir)
 	}
 	dir := filepath.Join(cacheDir, s.folder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -1,6 +1,9 @@
 package data
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Images is a labelled image data set held in memory.
 //
@@ -71,4 +74,23 @@ func (im *Images) Validate() error {
 		}
 	}
 	return nil
+}
+
+// everyClass refuses a set that has no example of some class. what and where say
+// which part of the data set it is and which folder it was read from.
+func (im *Images) everyClass(what, where string) error {
+	there := make([]bool, im.Classes)
+	for _, label := range im.Labels {
+		there[label] = true
+	}
+	class := slices.Index(there, false)
+	if class < 0 {
+		return nil
+	}
+	name := ""
+	if im.ClassNames != nil {
+		name = fmt.Sprintf(" (%s)", im.ClassNames[class])
+	}
+	return fmt.Errorf("data: %s: no image of class %d%s among the %d %s images in %s: the files are damaged or of another data set; get them again",
+		im.Name, class, name, im.Len(), what, where)
 }

@@ -3,9 +3,11 @@ package data
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -50,6 +52,18 @@ func TestImagesSlice(t *testing.T) {
 	if err := part.Validate(); err != nil {
 		t.Error(err)
 	}
+	first, err := all.Subset(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		part *Images
+		from int
+	}{{part, 4}, {first, 0}} {
+		if &c.part.Pixels[0] != &all.Pixels[c.from*6] || &c.part.Labels[0] != &all.Labels[c.from] {
+			t.Errorf("the part from %d on is a copy", c.from)
+		}
+	}
 	for _, bad := range [][2]int{{-1, 2}, {0, 11}, {3, 3}, {5, 4}} {
 		_, err := all.Slice(bad[0], bad[1])
 		wantError(t, err, "fake", "set of 10")
@@ -86,16 +100,20 @@ func TestRegistry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(info.ClassNames) != info.Classes || len(info.Mean) != info.Channels || len(info.Std) != info.Channels {
+		if info.ClassNames != nil && len(info.ClassNames) != info.Classes || len(info.Mean) != info.Channels || len(info.Std) != info.Channels {
 			t.Errorf("%s: inconsistent: %+v", name, info)
 		}
 		if info.Embedded {
 			continue
 		}
+		remedy := "fetch the data set"
+		if name == "imagenet32" {
+			remedy = "register at image-net.org"
+		}
 		_, _, err = Load(name, "")
-		wantError(t, err, name, "folder")
+		wantError(t, err, name, "folder", remedy)
 		_, _, err = Load(name, t.TempDir())
-		wantError(t, err, name, "fetch the data set")
+		wantError(t, err, name, remedy)
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v is not ErrNotExist", name, err)
 		}
@@ -105,6 +123,9 @@ func TestRegistry(t *testing.T) {
 	}
 	if coarse, _ := Describe("cifar100-coarse"); coarse.Classes != 20 {
 		t.Errorf("CIFAR-100 has %d coarse names, want 20", coarse.Classes)
+	}
+	if info, _ := Describe("imagenet32"); info.Train != 1281167 || info.Test != 50000 || info.Classes != 1000 {
+		t.Errorf("ImageNet 32x32: %+v", info)
 	}
 	_, _, err := Load("cifar-10", "x")
 	wantError(t, err, `"cifar-10"`, "cifar10")
@@ -119,4 +140,61 @@ func TestLoadRefusesFolderInPlaceOfFile(t *testing.T) {
 	}
 	_, _, err := Load("cifar10", dir)
 	wantError(t, err, "data_batch_1.bin", "not a regular file")
+}
+
+// A data set of which a split lacks a class is refused, a part of one is not.
+func TestReadWantsEveryClass(t *testing.T) {
+	names := []string{"ant", "bee", "cat"}
+	part := func(labels ...int32) *Images {
+		return &Images{Name: "fake", Height: 1, Width: 1, Channels: 1, Classes: 3, ClassNames: names, Pixels: make([]byte, len(labels)), Labels: labels}
+	}
+	for _, c := range []struct {
+		train, test *Images
+		words       []string
+	}{
+		{part(2, 0, 1, 1), part(1, 2, 0), nil},
+		{part(2, 0, 0, 2), part(1, 2, 0), []string{"class 1 (bee)", "4 training", "the-folder"}},
+		{part(2, 0, 1), part(0, 0), []string{"class 1 (bee)", "2 held-out", "the-folder"}},
+		{part(1), part(0), []string{"class 0 (ant)", "1 training"}},
+	} {
+		set := &dataSet{
+			info: Info{Name: "fake", Height: 1, Width: 1, Channels: 1, Train: 4, Test: 3, Embedded: true},
+			load: func(*dataSet, string) (*Images, *Images, error) { return c.train, c.test, nil },
+		}
+		train, test, err := set.read("the-folder")
+		if c.words != nil {
+			wantError(t, err, c.words...)
+		} else if err != nil || train != c.train || test != c.test {
+			t.Errorf("every class is there: %v", err)
+		}
+	}
+	unnamed := part(0, 2)
+	unnamed.ClassNames = nil
+	wantError(t, unnamed.everyClass("training", "x"), "no image of class 1 among the 2 training")
+	whole := part(2, 0, 1, 1)
+	few, err := whole.Subset(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustLoader(t, few, LoaderConfig{BatchSize: 1})
+}
+
+// ImageNet 32x32 is too much for 32 bits; what is too much for 64 is refused there.
+func TestReadRefusesWhatCannotBeAddressed(t *testing.T) {
+	imagenet, err := Describe("imagenet32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := imagenet.addressable(); strconv.IntSize == 64 && err != nil {
+		t.Error(err)
+	} else if strconv.IntSize == 32 {
+		wantError(t, err, "imagenet32", "3072 bytes", "32-bit")
+	}
+	set := &dataSet{info: Info{Name: "vast", Height: 32, Width: 32, Channels: 3, Train: 1, Test: math.MaxInt/3072 + 1, Embedded: true}}
+	_, _, err = set.read("")
+	wantError(t, err, "vast", "-bit program")
+	set.info.Test--
+	if err := set.info.addressable(); err != nil {
+		t.Error(err)
+	}
 }

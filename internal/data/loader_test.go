@@ -56,7 +56,11 @@ func TestNewLoaderRefuses(t *testing.T) {
 	_, err = NewLoader(spoiled, good)
 	wantError(t, err, "label 99")
 
-	loader := mustLoader(t, fakeImages(5, 4, 4, 3), good)
+	im := fakeImages(5, 4, 4, 3)
+	loader := mustLoader(t, im, good)
+	if loader.Images() != im {
+		t.Error("the loader reads a copy of the set")
+	}
 	for _, bad := range [][2]int{{-1, 0}, {0, -1}, {0, 3}} {
 		wantError(t, loader.Batch(bad[0], bad[1], new(Batch)), "no step")
 	}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,7 +22,7 @@ type Info struct {
 	Train, Test int
 	// Height, Width, Channels and Classes are those of Images.
 	Height, Width, Channels, Classes int
-	// ClassNames has one name a class.
+	// ClassNames has one name a class, or is nil.
 	ClassNames []string
 	// Mean and Std, one value a channel, normalise: (pixel - mean) / std, all in
 	// pixel values from 0 to 255. Their sources stand beside the constants below.
@@ -36,10 +38,14 @@ type Info struct {
 //
 // Fashion-MNIST: the customary 0.2860 and 0.3530 (pixel values over 255), the
 // moments of the 60,000 training images; a test recomputes them.
+//
+// ImageNet 32x32: neither the paper nor its code has any; these are the
+// customary ones of ImageNet (pixel values over 255), as torchvision has them.
 var (
 	cifar10Mean, cifar10Std   = []float32{125.3, 123.0, 113.9}, []float32{63.0, 62.1, 66.7}
 	cifar100Mean, cifar100Std = []float32{129.3, 124.1, 112.4}, []float32{68.2, 65.4, 70.4}
 	fashionMean, fashionStd   = []float32{0.2860 * 255}, []float32{0.3530 * 255}
+	imagenetMean, imagenetStd = []float32{0.485 * 255, 0.456 * 255, 0.406 * 255}, []float32{0.229 * 255, 0.224 * 255, 0.225 * 255}
 )
 
 // dataSet is all that the package knows about one set.
@@ -48,12 +54,13 @@ type dataSet struct {
 	// folder is the publisher's folder name; it is looked for in the folder
 	// given to Load, and made in the cache by Fetch.
 	folder string
-	// probe is a file whose presence tells that a folder holds the set. It may
-	// end in ".gz" as well.
-	probe string
-	load  func(set *dataSet, dir string) (train, test *Images, err error)
-	// sources are the files to download.
+	// probes are files of which one's presence tells that a folder holds the
+	// set. It may end in ".gz" as well.
+	probes []string
+	load   func(set *dataSet, dir string) (train, test *Images, err error)
+	// sources are the files to download; none where byHand says how to get them.
 	sources []source
+	byHand  string
 	// members are the files to unpack from the single source, with their exact
 	// sizes in bytes; none where the sources are used as they are.
 	members []member
@@ -66,26 +73,33 @@ var dataSets = []*dataSet{
 	},
 	{
 		info:   fashionInfo("fashion-mnist", "Fashion-MNIST", 60000, 10000, false),
-		folder: "fashion-mnist", probe: "train-images-idx3-ubyte",
+		folder: "fashion-mnist", probes: []string{"train-images-idx3-ubyte"},
 		load: loadIDX, sources: fashionSources,
 	},
 	{
 		info:   cifarInfo("cifar10", "CIFAR-10", cifar10Names, cifar10Mean, cifar10Std),
-		folder: cifar10Folder, probe: cifar10Train[0],
+		folder: cifar10Folder, probes: cifar10Train[:1],
 		load:    cifarLoader(cifar10Layout, cifar10Train, cifar10Test),
 		sources: cifar10Sources, members: cifar10Members,
 	},
 	{
 		info:   cifarInfo("cifar100", "CIFAR-100", cifar100FineNames, cifar100Mean, cifar100Std),
-		folder: cifar100Folder, probe: cifar100Train[0],
+		folder: cifar100Folder, probes: cifar100Train[:1],
 		load:    cifarLoader(cifar100FineLayout, cifar100Train, cifar100Test),
 		sources: cifar100Sources, members: cifar100Members,
 	},
 	{
 		info:   cifarInfo("cifar100-coarse", "CIFAR-100 (coarse labels)", cifar100CoarseNames, cifar100Mean, cifar100Std),
-		folder: cifar100Folder, probe: cifar100Train[0],
+		folder: cifar100Folder, probes: cifar100Train[:1],
 		load:    cifarLoader(cifar100CoarseLayout, cifar100Train, cifar100Test),
 		sources: cifar100Sources, members: cifar100Members,
+	},
+	{
+		info: Info{Name: "imagenet32", Title: "ImageNet 32x32", Train: 1281167, Test: 50000, Height: cifarSide, Width: cifarSide,
+			Channels: 3, Classes: 1000, Mean: imagenetMean, Std: imagenetStd},
+		folder: imagenetFolder, probes: inFolders(imagenetTrain[0], imagenetTrainFolders),
+		load:   imagenetLoader(imagenetTrain, imagenetTest),
+		byHand: imagenetByHand,
 	},
 }
 
@@ -121,21 +135,50 @@ func Describe(name string) (Info, error) {
 
 // Load reads a data set by name from the publisher's files in dir, or in the
 // publisher's folder inside dir ("cifar-10-batches-bin", "cifar-100-binary",
-// "fashion-mnist"). An embedded set ignores dir.
+// "fashion-mnist"). ImageNet 32x32 may also be in "imagenet32" inside dir, and in
+// either place in the publisher's two folders, "Imagenet32_train_npz" and
+// "Imagenet32_val_npz". An embedded set ignores dir.
 //
-// Every file must have exactly the published number of examples. Where files
-// are missing the error satisfies errors.Is(err, fs.ErrNotExist).
+// The files must have exactly the published number of examples, and both splits
+// examples of every class. Where files are missing the error satisfies
+// errors.Is(err, fs.ErrNotExist).
 func Load(name, dir string) (train, test *Images, err error) {
 	set, err := find(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !set.info.Embedded {
-		if dir, err = set.locate(dir); err != nil {
+	return set.read(dir)
+}
+
+// read finds, loads and checks the set.
+func (s *dataSet) read(dir string) (train, test *Images, err error) {
+	if err := s.info.addressable(); err != nil {
+		return nil, nil, err
+	}
+	if !s.info.Embedded {
+		if dir, err = s.locate(dir); err != nil {
 			return nil, nil, err
 		}
 	}
-	return set.load(set, dir)
+	if train, test, err = s.load(s, dir); err != nil {
+		return nil, nil, err
+	}
+	if err := train.everyClass("training", dir); err != nil {
+		return nil, nil, err
+	}
+	if err := test.everyClass("held-out", dir); err != nil {
+		return nil, nil, err
+	}
+	return train, test, nil
+}
+
+// addressable refuses a set whose pixels a program for 32 bits cannot number.
+func (info Info) addressable() error {
+	if size := info.Height * info.Width * info.Channels; max(info.Train, info.Test) > math.MaxInt/size {
+		return fmt.Errorf("data: %s: %d images of %d bytes are more than a %d-bit program can hold: use one for 64 bits",
+			info.Name, max(info.Train, info.Test), size, strconv.IntSize)
+	}
+	return nil
 }
 
 func find(name string) (*dataSet, error) {
@@ -147,22 +190,28 @@ func find(name string) (*dataSet, error) {
 	return nil, fmt.Errorf("data: no data set is named %q: take one of %s", name, strings.Join(Names(), ", "))
 }
 
-// locate returns dir or the publisher's folder inside it, whichever holds the set.
+// locate returns dir or the set's folder inside it, whichever holds the set.
 func (s *dataSet) locate(dir string) (string, error) {
+	remedy := s.byHand
+	if remedy == "" {
+		remedy = "fetch the data set, or give the folder that holds its files"
+	}
 	if dir == "" {
-		return "", fmt.Errorf("data: %s needs a folder: fetch the data set, or give the folder that holds its files", s.info.Name)
+		return "", fmt.Errorf("data: %s needs a folder: %s", s.info.Name, remedy)
 	}
 	for _, folder := range []string{dir, filepath.Join(dir, s.folder)} {
-		for _, ending := range []string{"", ".gz"} {
-			if _, err := os.Stat(filepath.Join(folder, s.probe+ending)); err == nil {
-				return folder, nil
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return "", fmt.Errorf("data: %s: cannot look into %s: %w", s.info.Name, folder, err)
+		for _, probe := range s.probes {
+			for _, ending := range []string{"", ".gz"} {
+				if _, err := os.Stat(filepath.Join(folder, probe+ending)); err == nil {
+					return folder, nil
+				} else if !errors.Is(err, fs.ErrNotExist) {
+					return "", fmt.Errorf("data: %s: cannot look into %s: %w", s.info.Name, folder, err)
+				}
 			}
 		}
 	}
-	return "", fmt.Errorf("data: %s: no %s in %s or in its folder %s: fetch the data set, or give the folder that holds its files (%w)",
-		s.info.Name, s.probe, dir, s.folder, fs.ErrNotExist)
+	return "", fmt.Errorf("data: %s: no %s in %s or in its folder %s: %s (%w)",
+		s.info.Name, s.probes[0], dir, s.folder, remedy, fs.ErrNotExist)
 }
 
 // newImages builds a checked set of the kind info describes.
