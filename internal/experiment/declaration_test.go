@@ -42,8 +42,12 @@ func TestParseRefuses(t *testing.T) {
 		{`[1.5, null]`, `[1.5]`, "row 1 has 1 of the paper's numbers, the table 2"},
 		{`"diverge", "diverge"`, `"diverge", "diverges"`, "not valid"},
 		{`"title"`, `"titel"`, "titel"},
-		{`]}`, `]} {}`, "more after"},
-		{`]}`, `]`, "cut short"},
+		{`}
+  ]}`, `}
+  ]} {}`, "more after"},
+		{`}
+  ]}`, `}
+  ]`, "cut short"},
 	} {
 		text := strings.Replace(tiny, c[0], c[1], 1)
 		if text == tiny {
