@@ -52,7 +52,7 @@ func madeBad(t *testing.T) map[string]struct {
 		"more rows":         {npzBytes(t, madeBatch(madeFirst, n+1, zip.Store)...), "at most the 5"},
 		"fewer rows":        {npzBytes(t, madeBatch(madeFirst, n-1, zip.Store)...), "11 images, want 12"},
 		"no rows":           {npzBytes(t, madeBatch(madeFirst, 0, zip.Store)...), "shape [0 3072]"},
-		"billions of rows":  data("'|u1'", "(9000000000000000000, 3072)", "at most the 5"),
+		"billions of rows":  data("'|u1'", "(2000000000, 3072)", "at most the 5"),
 		"rows past the end": with("data", npyArray("'|u1'", shape, append(slices.Clone(rows), 1)), "takes 15489 bytes, want 15488"),
 		"a byte less":       with("data", npyArray("'|u1'", shape, rows[1:]), "takes 15487 bytes"),
 		"floats":            data("'<f4'", fmt.Sprintf("(%d, 768)", n), "'<f4'"),

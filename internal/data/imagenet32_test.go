@@ -274,23 +274,3 @@ func readMade(file []byte, limit int) ([]byte, []int32, error) {
 	}
 	return batch.read(madeClasses, nil, nil)
 }
-
-func FuzzNPZ(f *testing.F) {
-	for _, method := range []uint16{zip.Store, zip.Deflate} {
-		f.Add(npzBytes(f, madeBatch(0, 2, method)...))
-		f.Add(npzBytes(f, madeBatch(0, 1, method)[1:]...))
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		pixels, labels, err := readMade(file, 3)
-		if err != nil {
-			wantError(t, err, "the-file")
-			return
-		}
-		if n := len(labels); n < 1 || n > 3 || len(pixels) != n*cifarPixels {
-			t.Fatalf("%d labels and %d pixels", n, len(pixels))
-		}
-		if slices.ContainsFunc(labels, func(l int32) bool { return l < 0 || l >= madeClasses }) {
-			t.Fatalf("labels %v", labels)
-		}
-	})
-}

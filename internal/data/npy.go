@@ -58,6 +58,11 @@ func readNPYHeader(r io.Reader) (npyHeader, error) {
 	if _, err := io.ReadFull(r, text); err != nil {
 		return npyHeader{}, err
 	}
+	for _, b := range bytes.TrimSuffix(text, []byte("\n")) {
+		if b < ' ' || b > '~' { // NumPy writes no others, and errors quote the text
+			return npyHeader{}, fmt.Errorf("its header is damaged (it has a byte %#02x)", b)
+		}
+	}
 	return parseNPYHeader(append(head, text...))
 }
 

@@ -79,6 +79,7 @@ func TestNPYHeaderBadInput(t *testing.T) {
 		"no shape":         {npyHead("{'descr': '|u1', 'fortran_order': False, }"), "damaged"},
 		"order":            {npyHead(npyText("'|u1'", "Maybe", "(2,)")), "damaged"},
 		"words for shape":  {npyHead(npyText("'|u1'", "False", "(two,)")), "damaged"},
+		"two lines":        {npyHead(npyText("'|u1'", "\n", "(2,)")), "byte 0x0a"},
 		"negative":         {npyHead(npyText("'|u1'", "False", "(2, -3)")), "dimension 1 as -3"},
 		"beyond int":       {npyHead(npyText("'|u1'", "False", "(99999999999999999999,)")), "damaged"},
 	} {

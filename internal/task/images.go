@@ -66,7 +66,7 @@ func (im Images) Problem() (train.Problem, error) {
 	if err != nil {
 		return fail(err)
 	}
-	evaluation, err := data.NewLoader(validation, data.LoaderConfig{BatchSize: min(evalBatch, validation.Len()), Mean: info.Mean, Std: info.Std})
+	evaluation, err := evaluationLoader(validation, info)
 	if err != nil {
 		return fail(err)
 	}
@@ -87,6 +87,15 @@ func (im Images) Problem() (train.Problem, error) {
 	}, nil
 }
 
+// evaluationLoader serves the held-out images for evaluation: all of them, in
+// their order, each as it is but for the normalisation. The paper evaluates on a
+// single centre crop of the size that the network takes. Here networks take the
+// size of the data set's images, and the centre crop of that size is the image
+// itself: the crops and flips of ImageNet 32x32, as of CIFAR, are for training.
+func evaluationLoader(held *data.Images, info data.Info) (*data.Loader, error) {
+	return data.NewLoader(held, data.LoaderConfig{BatchSize: min(evalBatch, held.Len()), Mean: info.Mean, Std: info.Std})
+}
+
 // first returns the first n images, all if n is 0.
 func first(images *data.Images, n int, what string) (*data.Images, error) {
 	if n == 0 {
@@ -99,13 +108,14 @@ func first(images *data.Images, n int, what string) (*data.Images, error) {
 }
 
 // wrong counts the examples whose class has not the greatest, or not one of the
-// five greatest logits. Ties count against the network.
+// five greatest logits. Ties count against the network, and so does what cannot
+// be compared (NaN). With five classes or fewer, none is wrong by five guesses.
 func wrong(labels, predictions []*graph.Node) (top1, top5 *graph.Node) {
 	logits, label := predictions[0], labels[0]
 	classes := logits.Shape().Dim(-1)
-	chosen := graph.OneHot(graph.Reshape(label, logits.Shape().Dim(0)), classes, logits.DType())
-	own := graph.ReduceAndKeep(graph.Mul(logits, chosen), graph.ReduceSum, -1)
-	others := graph.LogicalAnd(graph.GreaterOrEqual(logits, own), graph.Equal(chosen, graph.ZerosLike(chosen)))
+	chosen := graph.OneHot(graph.Reshape(label, logits.Shape().Dim(0)), classes, dtypes.Bool)
+	own := graph.ReduceAndKeep(graph.Where(chosen, logits, graph.ZerosLike(logits)), graph.ReduceSum, -1)
+	others := graph.LogicalAnd(graph.LogicalNot(graph.LessThan(logits, own)), graph.LogicalNot(chosen))
 	rank := graph.ReduceSum(graph.ConvertDType(others, dtypes.Float64), -1)
 	count := func(atLeast float64) *graph.Node {
 		return graph.ReduceAllSum(graph.ConvertDType(graph.GreaterOrEqual(rank, graph.Scalar(rank.Graph(), dtypes.Float64, atLeast)), dtypes.Float64))
