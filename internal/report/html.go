@@ -35,7 +35,7 @@ type page struct {
 	Different  []settingRow
 	Common     []settingRow
 	Runs       []pageRun
-	Provenance []pageFact
+	Provenance []Fact
 }
 
 // pageGroup is a group with the custom property that holds its colour.
@@ -66,7 +66,8 @@ type pageRun struct {
 	Figures                             []string
 }
 
-type pageFact struct{ Name, Text string }
+// Fact is one line of where a report comes from.
+type Fact struct{ Name, Text string }
 
 // WriteHTML writes the whole report as one self-contained HTML file at path:
 // summary, figures, settings, runs and where they come from. The page needs
@@ -135,20 +136,22 @@ func pageSections(groups []group) ([]pageSection, error) {
 			sections = append(sections, pageSection{Title: p.section, Text: sectionTexts[p.section]})
 			n++
 		}
-		f := pageFigure{Title: p.title, Caption: p.caption, SVG: template.HTML(svg)}
-		if p.dropped > 0 {
-			f.Dropped = fmt.Sprintf("Values not drawn: %d. They are not finite%s.", p.dropped, notPositive(p.log))
-		}
+		f := pageFigure{Title: p.title, Caption: p.caption, SVG: template.HTML(svg), Dropped: droppedNote(p.dropped, p.log)}
 		sections[n-1].Figures = append(sections[n-1].Figures, f)
 	}
 	return sections, nil
 }
 
-func notPositive(log bool) string {
-	if log {
-		return " or not above 0, which a logarithmic axis cannot show"
+// droppedNote says how many values could not be drawn and why; empty if none.
+func droppedNote(n int, log bool) string {
+	switch {
+	case n == 0:
+		return ""
+	case log:
+		return fmt.Sprintf("Values not drawn: %d. They are not finite or not above 0, which a logarithmic axis cannot show.", n)
+	default:
+		return fmt.Sprintf("Values not drawn: %d. They are not finite.", n)
 	}
-	return ""
 }
 
 func newPageRun(run Run) pageRun {
@@ -217,7 +220,7 @@ func pageNote(summaries []Summary) string {
 }
 
 // provenance is where the report comes from.
-func provenance(r Report, summaries []Summary) []pageFact {
+func provenance(r Report, summaries []Summary) []Fact {
 	var seeds []string
 	for _, s := range summaries {
 		var list []string
@@ -230,8 +233,8 @@ func provenance(r Report, summaries []Summary) []pageFact {
 	if r.Scaled != "" {
 		scale = r.Scaled
 	}
-	var facts []pageFact
-	for _, f := range []pageFact{
+	var facts []Fact
+	for _, f := range []Fact{
 		{"Scale", scale}, {"Seeds", strings.Join(seeds, "; ")}, {"Engine", r.Engine},
 		{"Machine", r.Machine}, {"Version", r.Version}, {"Commit", r.Commit},
 	} {
