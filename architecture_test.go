@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"internal/cli":                    {"internal/bench", "internal/job", "internal/report", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
 	"internal/job":                    {".", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "optim", "schedule"},
 	"internal/report":                 {"internal/runlog", "internal/atomicfile"},
-	"internal/report/paper":           {"internal/report"},
+	"internal/report/paper":           {"internal/atomicfile", "internal/report"},
 	"internal/task":                   {".", "internal/data", "internal/train", "models"},
 	"internal/train":                  {".", "optim", "internal/checkpoint", "internal/runlog"},
 	"internal/checkpoint":             {"internal/checkpoint/safetensors", "internal/atomicfile"},

@@ -72,6 +72,9 @@ func InlineComposite(c Composite, r Report) (Inline, error) {
 		Name: c.Name, Title: s.title, Caption: CleanText(c.Caption), Scaled: s.scaled, Dropped: s.dropped(),
 		SVG: template.HTML(svg), Facts: provenance(r, Summarize(r)), Command: CleanText(r.Command),
 	}
+	if !r.Created.IsZero() {
+		in.Facts = append(in.Facts, Fact{"Made", createdText(r.Created)})
+	}
 	for i, g := range s.groups {
 		in.Legend = append(in.Legend, LegendEntry{legendText(g), template.CSS("var(--" + groupProperty(i) + ")")})
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 )
@@ -17,7 +18,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = ParsePage("page", pageText)
 
 // page is what page.html shows.
 type page struct {
@@ -25,8 +26,6 @@ type page struct {
 	Title      string
 	Headline   string
 	Created    string
-	LightCSS   template.CSS
-	DarkCSS    template.CSS
 	Groups     []pageGroup
 	Columns    []string
 	Rows       []pageRow
@@ -99,11 +98,10 @@ func newPage(r Report) (page, error) {
 	groups, summaries := r.groups(), Summarize(r)
 	p := page{
 		Report: r, Title: r.title(), Headline: headline(summaries),
-		LightCSS: template.CSS(paletteCSS(lightPalette)), DarkCSS: template.CSS(paletteCSS(darkPalette)),
 		TableNote: pageNote(summaries), Provenance: provenance(r, summaries),
 	}
 	if !r.Created.IsZero() {
-		p.Created = r.Created.UTC().Format("2 January 2006, 15:04 UTC")
+		p.Created = createdText(r.Created)
 	}
 	for _, c := range columns {
 		p.Columns = append(p.Columns, c.long)
@@ -219,6 +217,9 @@ func pageNote(summaries []Summary) string {
 	return note
 }
 
+// createdText is a time as pages show it.
+func createdText(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
 // provenance is where the report comes from.
 func provenance(r Report, summaries []Summary) []Fact {
 	var seeds []string
@@ -238,7 +239,7 @@ func provenance(r Report, summaries []Summary) []Fact {
 		{"Scale", scale}, {"Seeds", strings.Join(seeds, "; ")}, {"Engine", r.Engine},
 		{"Machine", r.Machine}, {"Version", r.Version}, {"Commit", r.Commit},
 	} {
-		if f.Text != "" {
+		if f.Text = CleanText(f.Text); f.Text != "" {
 			facts = append(facts, f)
 		}
 	}

@@ -7,12 +7,9 @@ import (
 	"github.com/kafisto/kafisto/internal/report"
 )
 
-// fact is one line of where a table comes from.
-type fact struct{ Name, Text string }
-
 // facts are where the table comes from, what is not known left out; the
 // command stands apart.
-func (t Table) facts() []fact {
+func (t Table) facts() []report.Fact {
 	scale := report.CleanText(t.Scaled)
 	if scale == "" {
 		scale = "the paper's"
@@ -25,10 +22,10 @@ func (t Table) facts() []fact {
 	if !t.Created.IsZero() {
 		created = t.Created.UTC().Format("2 January 2006, 15:04 UTC")
 	}
-	var facts []fact
-	for _, f := range []fact{
-		{"Scale", scale}, {"Seeds", strings.Join(seeds, ", ")}, {"Engine", t.Engine}, {"Machine", t.Machine},
-		{"Version", t.Version}, {"Commit", t.Commit}, {"Made", created},
+	var facts []report.Fact
+	for _, f := range []report.Fact{
+		{Name: "Scale", Text: scale}, {Name: "Seeds", Text: strings.Join(seeds, ", ")}, {Name: "Engine", Text: t.Engine}, {Name: "Machine", Text: t.Machine},
+		{Name: "Version", Text: t.Version}, {Name: "Commit", Text: t.Commit}, {Name: "Made", Text: created},
 	} {
 		if f.Text = report.CleanText(f.Text); f.Text != "" {
 			facts = append(facts, f)

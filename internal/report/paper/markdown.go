@@ -85,5 +85,5 @@ var special = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// markdown escapes a text so that it is shown as it is, anywhere in a line.
+// markdown escapes a text so that it is shown as it is within a line.
 func markdown(s string) string { return special.Replace(s) }
