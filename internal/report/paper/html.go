@@ -17,7 +17,7 @@ var pageTemplate = report.ParsePage("paper", pageText)
 // Page is the tables and figures of one HTML page; one of them must not be
 // empty.
 type Page struct {
-	Title   string // empty means that of the first table or figure
+	Title   string // empty means "The paper's numbers and ours"
 	Tables  []Table
 	Figures []report.Inline // shown below the tables
 }
@@ -62,15 +62,11 @@ func WriteHTML(path string, p Page) error {
 
 func newPage(p Page) page {
 	out := page{Title: report.CleanText(p.Title), Figures: p.Figures}
+	if out.Title == "" {
+		out.Title = "The paper's numbers and ours"
+	}
 	for _, t := range p.Tables {
 		out.Tables = append(out.Tables, newPageTable(t))
-	}
-	switch {
-	case out.Title != "":
-	case len(out.Tables) > 0:
-		out.Title = out.Tables[0].Title
-	default:
-		out.Title = out.Figures[0].Title
 	}
 	return out
 }

@@ -45,9 +45,9 @@ func TestPageIsSelfContainedAndComplete(t *testing.T) {
 	scaled.Scaled = "scaled down: 2 epochs"
 	page := html(t, Page{Tables: []Table{sample(), scaled}, Figures: []report.Inline{drawn(t, "Curves")}})
 	for _, want := range []string{
-		"<title>Table 2: decay factor of the velocities</title>", "CIFAR-100, ResNet-18, 100 epochs",
-		`<td class="first paper">34.16</td><td class="ours">34.00 ± 1.00 (3)</td><td>-0.16</td>`,
-		`<td class="first paper">diverged</td><td class="ours">diverged (3)</td><td>agree</td>`,
+		"<title>The paper&#39;s numbers and ours</title>", "<h2>Table 2: decay factor of the velocities</h2>", "CIFAR-100, ResNet-18, 100 epochs",
+		`<td class="first paper">34.16</td><td>34.00 ± 1.00 (3)</td><td>-0.16</td>`,
+		`<td class="first paper">diverged</td><td>diverged (3)</td><td>agree</td>`,
 		"40.00 (1); 2 of 3 diverged", "no data", "in progress (3 of 5 epochs)", "The data is a JPEG copy.",
 		"SCALED DOWN: 2 epochs.", ">ours (scaled down)</th>", ">ours</th>", "0123abcd", "v0.2.0", "2 cores, 8 GiB",
 		"kafisto reproduce table2", "1, 2, 3", "4 May 2026, 03:02 UTC", `aria-label="Curves"`, "no values", "var(--g0)", "--g0:#0072B2",
@@ -94,8 +94,8 @@ func TestHostileTextIsEscaped(t *testing.T) {
 }
 
 func TestPagesOfFiguresAloneAndOfNothing(t *testing.T) {
-	if page := html(t, Page{Figures: []report.Inline{drawn(t, "Curves")}}); !strings.Contains(page, "<title>Curves</title>") {
-		t.Error("a page of figures alone has the first one's title")
+	if page := html(t, Page{Title: "Two curves", Figures: []report.Inline{drawn(t, "Curves")}}); !strings.Contains(page, "<title>Two curves</title>") || !strings.Contains(page, "<h2>Curves</h2>") {
+		t.Error("a page of figures alone has its title and the figure's")
 	}
 	path := filepath.Join(t.TempDir(), "page.html")
 	if err := WriteHTML(path, Page{}); err == nil || !strings.Contains(err.Error(), "no table") {
