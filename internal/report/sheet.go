@@ -135,7 +135,7 @@ func (s sheet) drawFile(c draw.Canvas) error {
 		c.FillText(style, vg.Point{X: c.Min.X, Y: y}, line.text)
 		y -= vg.Points(subtitleSpace)
 	}
-	y = drawLegend(c, y-vg.Points(belowSubtitle), legendRows(s.groups, w))
+	drawLegend(c, y-vg.Points(belowSubtitle), legendRows(s.groups, w))
 	_, h := s.size()
 	c.Max.Y = c.Min.Y + h
 	return s.drawPanels(c)
