@@ -92,3 +92,12 @@ var figures = []figure{
 		}),
 	},
 }
+
+// panelFigures are figures that are drawn only as panels of a composite.
+var panelFigures = []figure{
+	{
+		name: "filter-learning-rate", section: sectionFilter, title: "KaFiStO's effective learning rate", axis: "learning rate", scale: logScale, band: true, noisy: true,
+		caption: "What multiplies the gradient in a step of KaFiStO: median, smallest and largest over layers.",
+		series:  filterLearningRates,
+	},
+}

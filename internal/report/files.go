@@ -17,10 +17,6 @@ func WriteFigures(dir string, r Report) ([]string, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	type file struct {
-		path string
-		data []byte
-	}
 	var files []file
 	groups, task := r.groups(), CleanText(r.Task)
 	for _, p := range panels(groups) {
@@ -35,6 +31,18 @@ func WriteFigures(dir string, r Report) ([]string, error) {
 		base := filepath.Join(dir, p.name)
 		files = append(files, file{base + ".png", png}, file{base + ".svg", svg})
 	}
+	return writeFiles(dir, files)
+}
+
+// file is a file to write.
+type file struct {
+	path string
+	data []byte
+}
+
+// writeFiles writes the files, all in the folder dir, which is made if it is
+// missing; it returns the paths of those written.
+func writeFiles(dir string, files []file) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("report: cannot make the folder for figures: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 )
@@ -17,7 +18,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = ParsePage("page", pageText)
 
 // page is what page.html shows.
 type page struct {
@@ -25,8 +26,6 @@ type page struct {
 	Title      string
 	Headline   string
 	Created    string
-	LightCSS   template.CSS
-	DarkCSS    template.CSS
 	Groups     []pageGroup
 	Columns    []string
 	Rows       []pageRow
@@ -35,7 +34,7 @@ type page struct {
 	Different  []settingRow
 	Common     []settingRow
 	Runs       []pageRun
-	Provenance []pageFact
+	Provenance []Fact
 }
 
 // pageGroup is a group with the custom property that holds its colour.
@@ -66,7 +65,8 @@ type pageRun struct {
 	Figures                             []string
 }
 
-type pageFact struct{ Name, Text string }
+// Fact is one line of where a report comes from.
+type Fact struct{ Name, Text string }
 
 // WriteHTML writes the whole report as one self-contained HTML file at path:
 // summary, figures, settings, runs and where they come from. The page needs
@@ -98,11 +98,10 @@ func newPage(r Report) (page, error) {
 	groups, summaries := r.groups(), Summarize(r)
 	p := page{
 		Report: r, Title: r.title(), Headline: headline(summaries),
-		LightCSS: template.CSS(paletteCSS(lightPalette)), DarkCSS: template.CSS(paletteCSS(darkPalette)),
 		TableNote: pageNote(summaries), Provenance: provenance(r, summaries),
 	}
 	if !r.Created.IsZero() {
-		p.Created = r.Created.UTC().Format("2 January 2006, 15:04 UTC")
+		p.Created = createdText(r.Created)
 	}
 	for _, c := range columns {
 		p.Columns = append(p.Columns, c.long)
@@ -135,20 +134,22 @@ func pageSections(groups []group) ([]pageSection, error) {
 			sections = append(sections, pageSection{Title: p.section, Text: sectionTexts[p.section]})
 			n++
 		}
-		f := pageFigure{Title: p.title, Caption: p.caption, SVG: template.HTML(svg)}
-		if p.dropped > 0 {
-			f.Dropped = fmt.Sprintf("Values not drawn: %d. They are not finite%s.", p.dropped, notPositive(p.log))
-		}
+		f := pageFigure{Title: p.title, Caption: p.caption, SVG: template.HTML(svg), Dropped: droppedNote(p.dropped, p.log)}
 		sections[n-1].Figures = append(sections[n-1].Figures, f)
 	}
 	return sections, nil
 }
 
-func notPositive(log bool) string {
-	if log {
-		return " or not above 0, which a logarithmic axis cannot show"
+// droppedNote says how many values could not be drawn and why; empty if none.
+func droppedNote(n int, log bool) string {
+	switch {
+	case n == 0:
+		return ""
+	case log:
+		return fmt.Sprintf("Values not drawn: %d. They are not finite or not above 0, which a logarithmic axis cannot show.", n)
+	default:
+		return fmt.Sprintf("Values not drawn: %d. They are not finite.", n)
 	}
-	return ""
 }
 
 func newPageRun(run Run) pageRun {
@@ -216,8 +217,11 @@ func pageNote(summaries []Summary) string {
 	return note
 }
 
+// createdText is a time as pages show it.
+func createdText(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
 // provenance is where the report comes from.
-func provenance(r Report, summaries []Summary) []pageFact {
+func provenance(r Report, summaries []Summary) []Fact {
 	var seeds []string
 	for _, s := range summaries {
 		var list []string
@@ -230,12 +234,12 @@ func provenance(r Report, summaries []Summary) []pageFact {
 	if r.Scaled != "" {
 		scale = r.Scaled
 	}
-	var facts []pageFact
-	for _, f := range []pageFact{
+	var facts []Fact
+	for _, f := range []Fact{
 		{"Scale", scale}, {"Seeds", strings.Join(seeds, "; ")}, {"Engine", r.Engine},
 		{"Machine", r.Machine}, {"Version", r.Version}, {"Commit", r.Commit},
 	} {
-		if f.Text != "" {
+		if f.Text = CleanText(f.Text); f.Text != "" {
 			facts = append(facts, f)
 		}
 	}

@@ -270,7 +270,7 @@ func TestManyGroupsKeepColoursAndFit(t *testing.T) {
 	for i := range 20 {
 		r.Runs = append(r.Runs, Run{Label: strings.Repeat("long name ", 9) + string(rune('a'+i)), Log: handLog(50, 9)})
 	}
-	rows := legendRows(r.groups())
+	rows := legendRows(r.groups(), figureWidth)
 	total := 0
 	for _, row := range rows {
 		width := 0.0

@@ -76,6 +76,14 @@ func newPanel(f figure, groups []group, epochs bool) panel {
 	return p
 }
 
+// axisLabel is what the vertical axis shows.
+func (p panel) axisLabel() string {
+	if p.log {
+		return p.axis + " (log scale)"
+	}
+	return p.axis
+}
+
 // thinning is how a figure's curves are thinned: all alike, so that the
 // points of several seeds still match.
 type thinning struct {

@@ -51,6 +51,17 @@ func learningRates(log *runlog.Log) []point {
 	return points
 }
 
+// filterLearningRates are the learning rates of the steps that have a filter.
+func filterLearningRates(log *runlog.Log) []point {
+	var points []point
+	for i, p := range learningRates(log) {
+		if log.Steps[i].Filter != nil {
+			points = append(points, p)
+		}
+	}
+	return points
+}
+
 // evaluations makes a series from the evaluations on the validation split.
 func evaluations(pick func(runlog.Eval) float64) series {
 	return func(log *runlog.Log) []point {

@@ -44,10 +44,8 @@ func writeTable(b *strings.Builder, t Table) {
 		align(b, t.textRows(from, min(from+measuresAcross, len(t.Measures))), len(t.Keys))
 	}
 	b.WriteString("\n" + t.legend() + "\n")
-	for _, note := range t.Notes {
-		if note = report.CleanText(note); note != "" {
-			b.WriteString(note + "\n")
-		}
+	for _, note := range t.lines() {
+		b.WriteString(note + "\n")
 	}
 }
 

@@ -1,0 +1,89 @@
+package paper
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kafisto/kafisto/internal/report"
+)
+
+// WriteMarkdown writes each table as a section of GitHub's Markdown, its
+// heading of the third level, with notes and where the table comes from.
+func WriteMarkdown(w io.Writer, tables ...Table) error {
+	if err := check(tables); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for i, t := range tables {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		markdownTable(&b, t)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("report: writing the tables: %w", err)
+	}
+	return nil
+}
+
+func markdownTable(b *strings.Builder, t Table) {
+	b.WriteString("### " + markdown(t.title()) + "\n\n")
+	if caption := report.CleanText(t.Caption); caption != "" {
+		b.WriteString(markdown(caption) + "\n\n")
+	}
+	if warning := t.warning(); warning != "" {
+		b.WriteString("**" + markdown(warning) + "**\n\n")
+	}
+	markdownRows(b, t)
+	b.WriteString("\n" + markdown(t.legend()) + "\n")
+	for _, note := range t.lines() {
+		b.WriteString("\n" + markdown(note) + "\n")
+	}
+	if command := report.CleanText(t.Command); command != "" {
+		b.WriteString("\n    " + command + "\n") // indented, nothing in the line can end it
+	}
+	var facts []string
+	for _, f := range t.facts() {
+		facts = append(facts, f.Name+": "+markdown(f.Text))
+	}
+	b.WriteString("\n" + strings.Join(facts, ". ") + ".\n")
+}
+
+func markdownRows(b *strings.Builder, t Table) {
+	line := func(texts []string) { b.WriteString("| " + strings.Join(texts, " | ") + " |\n") }
+	var heads, rule []string
+	for _, key := range t.Keys {
+		heads, rule = append(heads, markdown(report.CleanText(key))), append(rule, "---")
+	}
+	for _, measure := range t.Measures {
+		heads = append(heads, markdown(report.CleanText(measure))+": paper", t.oursHead(), "difference")
+		rule = append(rule, "---:", "---:", "---:")
+	}
+	line(heads)
+	line(rule)
+	spread := t.severalSeeds()
+	for i, keys := range t.keyTexts() {
+		var row []string
+		for _, key := range keys {
+			row = append(row, markdown(key))
+		}
+		for _, c := range t.Rows[i].Cells {
+			text := c.texts(spread)
+			row = append(row, text.Paper, markdown(text.Ours), text.Difference)
+		}
+		line(row)
+	}
+}
+
+// special are the characters that mean something in Markdown, escaped.
+var special = func() *strings.Replacer {
+	var pairs []string
+	for _, c := range "\\`*_[]<>|&#~$" {
+		pairs = append(pairs, string(c), "\\"+string(c))
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// markdown escapes a text so that it is shown as it is within a line.
+func markdown(s string) string { return special.Replace(s) }
