@@ -36,27 +36,35 @@ type trainedCase struct {
 func classifier(name string, height, width, channels, classes int) trainedCase {
 	return trainedCase{
 		name: name, unit: "images", batch: 128, items: 1,
-		problem: func(int) (train.Problem, error) {
-			network, err := models.ByName(name, models.Config{Classes: classes})
-			return train.Problem{
-				Name: name, StepsPerEpoch: 1, Losses: kafisto.SparseCrossEntropyLogits,
-				Model: func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {
-					return []*graph.Node{network(scope, inputs[0])}
-				},
-			}, err
-		},
+		problem: func(int) (train.Problem, error) { return classification(name, models.Config{Classes: classes}) },
 		next: func(batch int) func() (inputs, labels []*tensors.Tensor) {
-			images := tensors.MustCopyFlatData[float32](random(1.7, batch, height, width, channels))
-			source := rand.New(rand.NewPCG(seed, seed))
-			classOf := make([]int32, batch)
-			for i := range classOf {
-				classOf[i] = source.Int32N(int32(classes))
-			}
-			return func() (inputs, labels []*tensors.Tensor) {
-				return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(images, batch, height, width, channels)},
-					[]*tensors.Tensor{tensors.FromFlatDataAndDimensions(classOf, batch)}
-			}
+			return madeImages(batch, height, width, channels, classes)
 		},
+	}
+}
+
+// classification is the training of a network of package models, without data.
+func classification(name string, c models.Config) (train.Problem, error) {
+	network, err := models.ByName(name, c)
+	return train.Problem{
+		Name: name, StepsPerEpoch: 1, Losses: kafisto.SparseCrossEntropyLogits,
+		Model: func(scope *model.Scope, _ any, inputs []*graph.Node) []*graph.Node {
+			return []*graph.Node{network(scope, inputs[0])}
+		},
+	}, err
+}
+
+// madeImages gives the same batch of made-up images again and again, in new tensors.
+func madeImages(batch, height, width, channels, classes int) func() (inputs, labels []*tensors.Tensor) {
+	images := tensors.MustCopyFlatData[float32](random(1.7, batch, height, width, channels))
+	source := rand.New(rand.NewPCG(seed, seed))
+	classOf := make([]int32, batch)
+	for i := range classOf {
+		classOf[i] = source.Int32N(int32(classes))
+	}
+	return func() (inputs, labels []*tensors.Tensor) {
+		return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(images, batch, height, width, channels)},
+			[]*tensors.Tensor{tensors.FromFlatDataAndDimensions(classOf, batch)}
 	}
 }
 

@@ -64,8 +64,13 @@ func (s *session) showReport(r report.Report) error {
 	if !s.json {
 		return report.WriteTable(s.stdout, r)
 	}
+	return s.compact(func(w io.Writer) error { return report.WriteJSON(w, r) })
+}
+
+// compact prints JSON on one line.
+func (s *session) compact(write func(io.Writer) error) error {
 	var indented, line bytes.Buffer
-	if err := report.WriteJSON(&indented, r); err != nil {
+	if err := write(&indented); err != nil {
 		return err
 	}
 	if err := json.Compact(&line, indented.Bytes()); err != nil {

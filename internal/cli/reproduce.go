@@ -63,7 +63,7 @@ func (c *reproduceCommand) Run(s *session) error {
 		}
 		return s.reportGrid(grid, c.Dir)
 	}
-	if err := grid.FindData(s.ctx, o, true); err != nil {
+	if err := grid.FindData(s.ctx, o); err != nil {
 		return err
 	}
 	if err := experiment.Open(c.Dir, grid.Profile); err != nil {

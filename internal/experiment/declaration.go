@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/report"
 )
 
 // Declaration is an experiment: a table or a figure of the paper, or one of the
@@ -58,6 +59,7 @@ type Row struct {
 type Figure struct {
 	Panels  []string `json:"panels"`
 	Columns int      `json:"columns"`
+	Steps   bool     `json:"steps"` // draw over steps, not epochs
 	// Caption is the paper's.
 	Caption string `json:"caption"`
 }
@@ -142,8 +144,11 @@ func (d Declaration) check() error {
 		return fail("it has %d keys and %d columns: it must have at least one key, and at most %d of each", len(d.Keys), len(d.Columns), maxColumns)
 	case len(d.Measures) == 0:
 		return fail("it has no measures: give some of %s", strings.Join(MeasureNames(), ", "))
-	case d.Figure != nil && (len(d.Figure.Panels) == 0 || d.Figure.Columns < 1):
-		return fail("its figure has no panels or no columns: give at least one of both")
+	}
+	if d.Figure != nil {
+		if err := d.Composite().Check(); err != nil {
+			return fail("its figure: %v", err)
+		}
 	}
 	for _, name := range d.Measures {
 		if _, known := measures[name]; !known {
@@ -180,6 +185,29 @@ func (d Declaration) paper(row, column int) []Number {
 	}
 	n := len(d.Measures)
 	return numbers[column*n : (column+1)*n]
+}
+
+// ColumnTitle is the title of a column of runs, "" where there is only one.
+func (d Declaration) ColumnTitle(column int) string { return d.columns()[column].Title }
+
+// PaperText are the paper's numbers for a cell, "" where it prints none.
+func (d Declaration) PaperText(row, column int) string {
+	var parts []string
+	for _, n := range d.paper(row, column) {
+		switch {
+		case n.Diverged:
+			parts = append(parts, "diverge")
+		case n.Value != nil:
+			parts = append(parts, fmt.Sprint(*n.Value))
+		}
+	}
+	return strings.Join(parts, " / ")
+}
+
+// Composite is the declaration's figure, which it must have.
+func (d Declaration) Composite() report.Composite {
+	f := d.Figure
+	return report.Composite{Name: d.Name, Title: d.Title, Caption: f.Caption, Panels: f.Panels, Columns: f.Columns, Steps: f.Steps}
 }
 
 // absent tells of a cell that the paper does not have.

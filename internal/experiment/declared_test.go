@@ -173,7 +173,7 @@ func TestDeclaredCells(t *testing.T) {
 func TestShortIsLabelled(t *testing.T) {
 	for _, name := range Names() {
 		d := mustByName(t, name)
-		if d.Name != name || d.ShortNote == "" || !strings.HasPrefix(d.scaled(Short), "scaled down: ") || d.scaled(Full) != "" {
+		if d.Name != name || d.ShortNote == "" || !strings.HasPrefix(d.Scaled(Short), "scaled down: ") || d.Scaled(Full) != "" {
 			t.Errorf("%s: name %s, note %q", name, d.Name, d.ShortNote)
 		}
 	}

@@ -34,6 +34,7 @@ func (d Declaration) Cells(profile Profile, seeds []int64) ([]Cell, error) {
 				if err != nil {
 					return nil, err
 				}
+				s = s.Canonical()
 				s.Seed = seed
 				folder, err := folderName(s)
 				if err != nil {

@@ -30,8 +30,8 @@ func ParseProfile(name string) (Profile, error) {
 	return "", fmt.Errorf("experiment: unknown profile %q: use full or short", name)
 }
 
-// scaled says in words how the declaration is scaled down; "" if it is not.
-func (d Declaration) scaled(p Profile) string {
+// Scaled says in words how the declaration is scaled down; "" if it is not.
+func (d Declaration) Scaled(p Profile) string {
 	if p == Full {
 		return ""
 	}

@@ -52,7 +52,7 @@ func (g *Grid) Results(dir string) ([]Result, error) {
 // Table puts the paper's numbers and ours side by side.
 func (r Result) Table() paper.Table {
 	d := r.Declaration
-	t := paper.Table{Name: d.Name, Title: d.Title, Caption: d.Caption, Scaled: d.scaled(r.Profile), Keys: d.Keys, Created: time.Now()}
+	t := paper.Table{Name: d.Name, Title: d.Title, Caption: d.Caption, Scaled: d.Scaled(r.Profile), Keys: d.Keys, Created: time.Now()}
 	for _, column := range d.columns() {
 		for _, name := range d.Measures {
 			head := measures[name].title
@@ -82,7 +82,7 @@ func (r Result) row(row int) paper.Row {
 	d := r.Declaration
 	line := paper.Row{Keys: d.Rows[row].Keys}
 	for column := range d.columns() {
-		runs := slices.DeleteFunc(slices.Clone(r.Runs), func(f Finished) bool { return f.Row != row || f.Column != column })
+		runs := r.cell(row, column)
 		for _, f := range runs {
 			line.Runs = append(line.Runs, f.Folder)
 		}
@@ -98,6 +98,39 @@ func (r Result) row(row int) paper.Row {
 	return line
 }
 
+// Cells are the runs of each row and column together, row by row.
+func (r Result) Cells() [][]Finished {
+	var cells [][]Finished
+	for row := range r.Declaration.Rows {
+		for column := range r.Declaration.columns() {
+			if runs := r.cell(row, column); len(runs) > 0 {
+				cells = append(cells, runs)
+			}
+		}
+	}
+	return cells
+}
+
+// cell are the runs of a row and a column.
+func (r Result) cell(row, column int) []Finished {
+	return slices.DeleteFunc(slices.Clone(r.Runs), func(f Finished) bool { return f.Row != row || f.Column != column })
+}
+
+// Status says in words how far a run is.
+func (f Finished) Status() string {
+	switch {
+	case f.State.Diverged:
+		return "diverged"
+	case f.State.Done:
+		return "done"
+	case f.NoData:
+		return "no data"
+	case f.State.Step > 0:
+		return fmt.Sprintf("in progress (step %d of %d)", f.State.Step, f.State.Steps)
+	}
+	return "not run"
+}
+
 // newCell gathers a measure over the seeds of a cell.
 func newCell(runs []Finished, of func(runlog.Eval) float64) paper.Cell {
 	var c paper.Cell
@@ -107,12 +140,8 @@ func newCell(runs []Finished, of func(runlog.Eval) float64) paper.Cell {
 			c.Diverged++
 		case f.State.Done && last != nil:
 			c.Ours = append(c.Ours, of(*last))
-		case f.NoData:
-			c.Missing = "no data"
-		case f.State.Step > 0:
-			c.Missing = fmt.Sprintf("in progress (step %d of %d)", f.State.Step, f.State.Steps)
-		case c.Missing == "":
-			c.Missing = "not run"
+		default:
+			c.Missing = f.Status()
 		}
 	}
 	return c

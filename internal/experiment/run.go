@@ -57,40 +57,45 @@ func (g *Grid) Runs() []Cell { return unique(slices.Concat(g.cells...)) }
 // NoData tells that a run's data set was not found.
 func (g *Grid) NoData(c Cell) bool { return g.noData[c.Settings.Dataset] }
 
-// FindData looks for the data sets of the runs; with download, those that are
-// missing in the cache folder are fetched. Runs without data are left out. That
-// there is no data for any run is an error.
-func (g *Grid) FindData(ctx context.Context, o Options, download bool) error {
-	var missing []error
-	runs := g.Runs()
-	for _, c := range runs {
+// FindData looks for the data sets of the runs, and fetches those that are missing
+// in the cache folder. Runs without data are left out. That there is no data for
+// any run is an error.
+func (g *Grid) FindData(ctx context.Context, o Options) error {
+	missing := g.LookForData(ctx, o, true)
+	if ctx.Err() != nil {
+		return fmt.Errorf("experiment: %w before the first run", train.ErrStopped)
+	}
+	if !slices.ContainsFunc(g.Runs(), func(c Cell) bool { return !g.NoData(c) }) {
+		return fmt.Errorf("experiment: there is nothing to run: %w", errors.Join(missing...))
+	}
+	return nil
+}
+
+// LookForData finds out which data sets of the runs are there, and tells of the
+// others. With fetch, those missing in the cache folder are downloaded.
+func (g *Grid) LookForData(ctx context.Context, o Options, fetch bool) (missing []error) {
+	for _, c := range g.Runs() {
 		name := c.Settings.Dataset
 		if _, known := g.noData[name]; known {
 			continue
 		}
 		s := c.Settings
 		s.DataDir = o.DataDir
-		err := findData(ctx, s, o, download)
-		if ctx.Err() != nil {
-			return fmt.Errorf("experiment: %w", train.ErrStopped)
-		}
+		err := findData(ctx, s, o, fetch)
 		g.noData[name] = err != nil
 		if err != nil {
 			o.Message(fmt.Sprintf("no data for the cells of %s: %v", name, err))
 			missing = append(missing, err)
 		}
 	}
-	if !slices.ContainsFunc(runs, func(c Cell) bool { return !g.NoData(c) }) {
-		return fmt.Errorf("experiment: there is nothing to run: %w", errors.Join(missing...))
-	}
-	return nil
+	return missing
 }
 
 // findData finds a run's data set.
-func findData(ctx context.Context, s job.Settings, o Options, download bool) error {
+func findData(ctx context.Context, s job.Settings, o Options, fetch bool) error {
 	var folder string
 	var err error
-	if download {
+	if fetch {
 		folder, err = job.FindData(ctx, s, o.Job(s.Dataset))
 	} else {
 		folder, err = job.DataFolder(s)
@@ -118,8 +123,8 @@ func (g *Grid) Run(ctx context.Context, o Options) error {
 	told := false
 	for {
 		var busy []Cell
-		for _, c := range left {
-			switch err := w.do(ctx, c); {
+		for i, c := range left {
+			switch err := w.do(ctx, c, i+1); {
 			case errors.Is(err, job.ErrClaimed):
 				busy = append(busy, c)
 			case err != nil:
@@ -145,35 +150,34 @@ func (g *Grid) Run(ctx context.Context, o Options) error {
 type worker struct {
 	*Grid
 	Options
-	engine    *engine.Engine
-	all, done int
+	engine *engine.Engine
+	all    int
 }
 
 func (w *worker) folder(c Cell) string { return filepath.Join(w.Dir, RunsFolder, c.Folder) }
 
-// do does a run, as far as it is not done. Where another process has claimed it
+// do does a run, that with a number for the user, as far as it is not done. Where another process has claimed it
 // the error is job.ErrClaimed.
-func (w *worker) do(ctx context.Context, c Cell) error {
+func (w *worker) do(ctx context.Context, c Cell, number int) error {
 	dir := w.folder(c)
 	unlock, err := job.Claim(dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	w.done++
 	state, err := job.Look(dir, c.Settings)
 	if err != nil || state.Done {
 		return err
 	}
 	s := c.Settings
 	s.Engine, s.DataDir = w.Engine, w.DataDir
-	o := w.Job(fmt.Sprintf("run %d of %d", w.done, w.all))
+	o := w.Job(fmt.Sprintf("run %d of %d", number, w.all))
 	if w.engine == nil {
 		if w.engine, err = job.OpenEngine(ctx, s, o); err != nil {
 			return err
 		}
 	}
-	w.Message(fmt.Sprintf("run %d of %d, on %s: %s", w.done, w.all, w.engine.Name, c.Folder))
+	w.Message(fmt.Sprintf("run %d of %d, on %s: %s", number, w.all, w.engine.Name, c.Folder))
 	o.Dir, o.Resume, o.Engine, o.Claimed = dir, state.Started, w.engine, true
 	if _, err = job.Run(ctx, s, o); errors.Is(err, train.ErrDiverged) {
 		w.Message(fmt.Sprintf("%s: %v", c.Folder, err))

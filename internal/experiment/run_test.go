@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	g, c := newGrid(t, dir), &console{}
 	o := options(t, dir, c)
-	if err := g.FindData(t.Context(), o, false); err != nil {
+	if err := g.FindData(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Run(t.Context(), o); err != nil {
@@ -276,7 +276,7 @@ func TestNoData(t *testing.T) {
 	c := &console{}
 	o := options(t, dir, c)
 	o.DataDir = t.TempDir()
-	if err := g.FindData(t.Context(), o, true); err != nil {
+	if err := g.FindData(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Run(t.Context(), o); err != nil {
@@ -294,7 +294,7 @@ func TestNoData(t *testing.T) {
 	if g, err = NewGrid([]Declaration{mixed}, Short, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.FindData(t.Context(), o, true); err == nil || !strings.Contains(err.Error(), "nothing to run") {
+	if err := g.FindData(t.Context(), o); err == nil || !strings.Contains(err.Error(), "nothing to run") {
 		t.Errorf("no data at all: %v", err)
 	}
 }

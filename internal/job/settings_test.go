@@ -195,3 +195,30 @@ func FuzzReadSettings(f *testing.F) {
 		}
 	})
 }
+
+// TestCanonical: what the optimizer does by itself is left out, in every variant,
+// and nothing else.
+func TestCanonical(t *testing.T) {
+	set := func(values map[string]string) Settings {
+		s, err := Defaults().Set(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	same := func(a, b map[string]string) {
+		t.Helper()
+		if x, y := set(a).Canonical(), set(b); x.Hash() != y.Hash() {
+			t.Errorf("%v is %v, want %v", a, x.Map(), y.Map())
+		}
+	}
+	same(map[string]string{"learning-rate": "1", "velocity-decay": "0.9", "parameter-variance": "0.1", "velocity-variance": "0.1", "cross-covariance": "0", "velocity-noise": "0.01"}, nil)
+	same(map[string]string{"algorithm": "vanilla", "parameter-variance": "1"}, map[string]string{"algorithm": "vanilla"})
+	same(map[string]string{"optimizer": "sgd", "learning-rate": "0.1"}, map[string]string{"optimizer": "sgd"})
+	other := map[string]string{"learning-rate": "0.1", "velocity-decay": "0.5", "parameter-variance": "1", "constant-state-noise": "0.01"}
+	same(other, other)
+	given := set(map[string]string{"velocity-decay": "0.9"})
+	if given.Canonical(); given.VelocityDecay == nil {
+		t.Error("the settings themselves were changed")
+	}
+}

@@ -90,7 +90,7 @@ type sheet struct {
 }
 
 func newSheet(c Composite, r Report) (sheet, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return sheet{}, err
 	}
 	if err := r.check(); err != nil {
@@ -116,8 +116,8 @@ func newSheet(c Composite, r Report) (sheet, error) {
 	return s, nil
 }
 
-// check refuses a composite that cannot be drawn.
-func (c Composite) check() error {
+// Check refuses a composite that cannot be drawn.
+func (c Composite) Check() error {
 	if c.Name == "" || c.Name != filepath.Base(c.Name) || c.Name != CleanText(c.Name) || strings.HasPrefix(c.Name, ".") {
 		return fmt.Errorf("report: %q cannot be the name of a figure's files; take a plain name such as figure2", c.Name)
 	}
