@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -76,13 +77,15 @@ type Settings struct {
 }
 
 // Defaults returns the settings of a run for which nothing was set.
-func Defaults() Settings {
-	var s Settings
+func Defaults() Settings { return defaults() }
+
+// defaults reads the tags once; no default is a pointer, so copies share nothing.
+var defaults = sync.OnceValue(func() (s Settings) {
 	if err := kong.ApplyDefaults(&s, Vars()); err != nil {
 		panic(err) // the tags are wrong: a test shows it
 	}
 	return s
-}
+})
 
 // Vars are the lists that the help texts name.
 func Vars() kong.Vars {
