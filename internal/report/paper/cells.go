@@ -96,6 +96,36 @@ func (c Cell) differenceText() string {
 	return "+" + text
 }
 
+// oursAlone tells of a table that is none of the paper's: it has our numbers alone.
+func (t Table) oursAlone() bool {
+	return !t.any(func(c Cell) bool { return c.Paper != nil || c.PaperDiverged })
+}
+
+// across is the number of columns of a measure.
+func (t Table) across() int {
+	if t.oursAlone() {
+		return 1
+	}
+	return 3
+}
+
+// columnHeads are the heads of a measure's columns.
+func (t Table) columnHeads() []string {
+	if t.oursAlone() {
+		return []string{t.oursHead()}
+	}
+	return []string{"paper", t.oursHead(), "difference"}
+}
+
+// columns are the texts of a cell, a column each.
+func (t Table) columns(c Cell) []string {
+	text := c.texts(t.severalSeeds())
+	if t.oursAlone() {
+		return []string{text.Ours}
+	}
+	return []string{text.Paper, text.Ours, text.Difference}
+}
+
 // keyTexts are the keys of every row. A key that repeats the one above, as do
 // all before it, is left blank, as in the paper; the last one never is.
 func (t Table) keyTexts() [][]string {
@@ -143,7 +173,11 @@ func (t Table) warning() string {
 	if t.scale() == "" {
 		return ""
 	}
-	return "SCALED DOWN: " + t.scale() + ". Our numbers are not comparable with the paper's."
+	text := "SCALED DOWN: " + t.scale() + "."
+	if !t.oursAlone() {
+		text += " Our numbers are not comparable with the paper's."
+	}
+	return text
 }
 
 // legend explains what the table's columns hold.
@@ -151,6 +185,9 @@ func (t Table) legend() string {
 	text := "One seed each: no standard deviation."
 	if t.severalSeeds() {
 		text = "Ours: mean ± sample standard deviation (number of seeds) over the seeds that did not diverge."
+	}
+	if t.oursAlone() {
+		return text
 	}
 	text += " Difference: ours minus paper."
 	if t.any(func(c Cell) bool { return c.differenceText() == agree || c.differenceText() == disagree }) {

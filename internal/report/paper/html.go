@@ -30,15 +30,15 @@ type page struct {
 }
 
 type pageTable struct {
-	Title, Caption, Warning, OursHead, Legend, Command string
-	Keys, Measures, Notes                              []string
-	Rows                                               []pageRow
-	Facts                                              []report.Fact
+	Title, Caption, Warning, Legend, Command string
+	Keys, Measures, Heads, Notes             []string // Heads of each measure
+	Rows                                     []pageRow
+	Facts                                    []report.Fact
 }
 
 type pageRow struct {
 	Keys  []string
-	Cells []texts
+	Cells [][]string // a measure's columns each
 }
 
 // WriteHTML writes the page as one self-contained HTML file at path. It needs
@@ -73,7 +73,7 @@ func newPage(p Page) page {
 
 func newPageTable(t Table) pageTable {
 	out := pageTable{
-		Title: t.title(), Caption: report.CleanText(t.Caption), Warning: t.warning(), OursHead: t.oursHead(),
+		Title: t.title(), Caption: report.CleanText(t.Caption), Warning: t.warning(), Heads: t.columnHeads(),
 		Legend: t.legend(), Command: report.CleanText(t.Command), Notes: t.lines(), Facts: t.facts(),
 	}
 	for _, key := range t.Keys {
@@ -82,11 +82,10 @@ func newPageTable(t Table) pageTable {
 	for _, measure := range t.Measures {
 		out.Measures = append(out.Measures, report.CleanText(measure))
 	}
-	spread := t.severalSeeds()
 	for i, keys := range t.keyTexts() {
 		row := pageRow{Keys: keys}
 		for _, c := range t.Rows[i].Cells {
-			row.Cells = append(row.Cells, c.texts(spread))
+			row.Cells = append(row.Cells, t.columns(c))
 		}
 		out.Rows = append(out.Rows, row)
 	}

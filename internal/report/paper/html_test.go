@@ -68,7 +68,7 @@ func TestHostileTextIsEscaped(t *testing.T) {
 	const hostile = "<script>alert(1)</script>\x1b[31m\x00\"'&\xff{{.}}|`\n# x"
 	table := Table{
 		Name: hostile, Title: hostile, Caption: hostile, Scaled: hostile, Keys: []string{hostile}, Measures: []string{hostile},
-		Rows:  []Row{{Keys: []string{hostile}, Cells: []Cell{{Missing: hostile}}}, {Keys: []string{"\x00"}, Cells: []Cell{{}}}},
+		Rows:  []Row{{Keys: []string{hostile}, Cells: []Cell{{Missing: hostile}}}, {Keys: []string{"\x00"}, Cells: []Cell{{PaperDiverged: true}}}},
 		Notes: []string{hostile, "\x1b"}, Commit: hostile, Version: hostile, Engine: hostile, Machine: hostile, Command: hostile,
 	}
 	page := html(t, Page{Title: hostile, Tables: []Table{table}, Figures: []report.Inline{drawn(t, hostile)}})

@@ -57,20 +57,24 @@ func markdownRows(b *strings.Builder, t Table) {
 		heads, rule = append(heads, markdown(report.CleanText(key))), append(rule, "---")
 	}
 	for _, measure := range t.Measures {
-		heads = append(heads, markdown(report.CleanText(measure))+": paper", t.oursHead(), "difference")
-		rule = append(rule, "---:", "---:", "---:")
+		for i, head := range t.columnHeads() {
+			if i == 0 {
+				head = markdown(report.CleanText(measure)) + ": " + head
+			}
+			heads, rule = append(heads, head), append(rule, "---:")
+		}
 	}
 	line(heads)
 	line(rule)
-	spread := t.severalSeeds()
 	for i, keys := range t.keyTexts() {
 		var row []string
 		for _, key := range keys {
 			row = append(row, markdown(key))
 		}
 		for _, c := range t.Rows[i].Cells {
-			text := c.texts(spread)
-			row = append(row, text.Paper, markdown(text.Ours), text.Difference)
+			for _, text := range t.columns(c) {
+				row = append(row, markdown(text))
+			}
 		}
 		line(row)
 	}

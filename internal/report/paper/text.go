@@ -41,7 +41,7 @@ func writeTable(b *strings.Builder, t Table) {
 	}
 	for from := 0; from < len(t.Measures); from += measuresAcross {
 		b.WriteString("\n")
-		align(b, t.textRows(from, min(from+measuresAcross, len(t.Measures))), len(t.Keys))
+		align(b, t.textRows(from, min(from+measuresAcross, len(t.Measures))), len(t.Keys), t.across())
 	}
 	b.WriteString("\n" + t.legend() + "\n")
 	for _, note := range t.lines() {
@@ -57,26 +57,25 @@ func (t Table) textRows(from, to int) [][]string {
 		heads = append(heads, report.CleanText(key))
 	}
 	for _, measure := range t.Measures[from:to] {
-		names = append(names, report.CleanText(measure), "", "")
-		heads = append(heads, "paper", t.oursHead(), "difference")
+		names = append(append(names, report.CleanText(measure)), make([]string, t.across()-1)...)
+		heads = append(heads, t.columnHeads()...)
 	}
 	rows := [][]string{names, heads}
-	spread := t.severalSeeds()
 	for i, keys := range t.keyTexts() {
 		row := keys
 		for _, c := range t.Rows[i].Cells[from:to] {
-			text := c.texts(spread)
-			row = append(row, text.Paper, text.Ours, text.Difference)
+			row = append(row, t.columns(c)...)
 		}
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// align writes the rows in columns two spaces apart, measures four: keys
+// align writes the rows in columns two spaces apart, measures of so many columns
+// four: keys
 // aligned left, the others right. The first row's texts are aligned left and
 // may be longer than their columns.
-func align(b *strings.Builder, rows [][]string, keys int) {
+func align(b *strings.Builder, rows [][]string, keys, across int) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows[1:] {
 		for i, text := range row {
@@ -87,7 +86,7 @@ func align(b *strings.Builder, rows [][]string, keys int) {
 		var line strings.Builder
 		start := 0 // of the column
 		for i, text := range row {
-			if i >= keys && (i-keys)%3 == 0 {
+			if i >= keys && (i-keys)%across == 0 {
 				start += 2
 			}
 			pad := start - utf8.RuneCountInString(line.String())

@@ -117,3 +117,30 @@ func TestUnusableTablesAreRefused(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+// TestOursAlone: a table that is none of the paper's has no columns for its numbers.
+func TestOursAlone(t *testing.T) {
+	table := Table{Name: "variants", Scaled: "two epochs", Keys: []string{"variant"}, Measures: []string{"error", "loss"}, Rows: []Row{
+		{Keys: []string{"published"}, Cells: []Cell{{Ours: []float64{1, 3}}, {Ours: []float64{0.5}}}},
+		{Keys: []string{"paper"}, Cells: []Cell{{Diverged: 2}, {Missing: "not run"}}},
+	}}
+	var text, mark strings.Builder
+	if err := WriteText(&text, table); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteMarkdown(&mark, table); err != nil {
+		t.Fatal(err)
+	}
+	for _, written := range []string{text.String(), mark.String()} {
+		for _, without := range []string{"difference", "Difference", "comparable", "paper "} {
+			if strings.Contains(strings.ReplaceAll(strings.ReplaceAll(written, "paper          ", ""), "| paper |", ""), without) {
+				t.Errorf("%q stands in:\n%s", without, written)
+			}
+		}
+		for _, wanted := range []string{"2.00 ± 1.41 (2)", "diverged (2)", "not run", "two epochs"} {
+			if !strings.Contains(written, wanted) {
+				t.Errorf("%q does not stand in:\n%s", wanted, written)
+			}
+		}
+	}
+}
