@@ -111,11 +111,11 @@ func findData(ctx context.Context, s job.Settings, o Options, fetch bool) error 
 // die, it is gone on with. A run that diverges is a result. When ctx is cancelled
 // the run in progress is saved, and the error is train.ErrStopped.
 func (g *Grid) Run(ctx context.Context, o Options) error {
-	w := &worker{Grid: g, Options: o}
-	defer w.close()
 	left := slices.DeleteFunc(g.Runs(), g.NoData)
-	w.all = len(left)
-	for _, c := range left { // before anything is run
+	w := &worker{Grid: g, Options: o, labels: map[string]string{}}
+	defer w.close()
+	for i, c := range left { // before anything is run
+		w.labels[c.Folder] = fmt.Sprintf("run %d of %d", i+1, len(left))
 		if _, err := job.Look(w.folder(c), c.Settings); err != nil {
 			return err
 		}
@@ -123,8 +123,8 @@ func (g *Grid) Run(ctx context.Context, o Options) error {
 	told := false
 	for {
 		var busy []Cell
-		for i, c := range left {
-			switch err := w.do(ctx, c, i+1); {
+		for _, c := range left {
+			switch err := w.do(ctx, c); {
 			case errors.Is(err, job.ErrClaimed):
 				busy = append(busy, c)
 			case err != nil:
@@ -151,14 +151,14 @@ type worker struct {
 	*Grid
 	Options
 	engine *engine.Engine
-	all    int
+	labels map[string]string // of the runs, by folder
 }
 
 func (w *worker) folder(c Cell) string { return filepath.Join(w.Dir, RunsFolder, c.Folder) }
 
-// do does a run, that with a number for the user, as far as it is not done. Where another process has claimed it
+// do does a run as far as it is not done. Where another process has claimed it
 // the error is job.ErrClaimed.
-func (w *worker) do(ctx context.Context, c Cell, number int) error {
+func (w *worker) do(ctx context.Context, c Cell) error {
 	dir := w.folder(c)
 	unlock, err := job.Claim(dir)
 	if err != nil {
@@ -171,13 +171,14 @@ func (w *worker) do(ctx context.Context, c Cell, number int) error {
 	}
 	s := c.Settings
 	s.Engine, s.DataDir = w.Engine, w.DataDir
-	o := w.Job(fmt.Sprintf("run %d of %d", number, w.all))
+	label := w.labels[c.Folder]
+	o := w.Job(label)
 	if w.engine == nil {
 		if w.engine, err = job.OpenEngine(ctx, s, o); err != nil {
 			return err
 		}
 	}
-	w.Message(fmt.Sprintf("run %d of %d, on %s: %s", number, w.all, w.engine.Name, c.Folder))
+	w.Message(fmt.Sprintf("%s, on %s: %s", label, w.engine.Name, c.Folder))
 	o.Dir, o.Resume, o.Engine, o.Claimed = dir, state.Started, w.engine, true
 	if _, err = job.Run(ctx, s, o); errors.Is(err, train.ErrDiverged) {
 		w.Message(fmt.Sprintf("%s: %v", c.Folder, err))
