@@ -90,7 +90,7 @@ func TestOrthogonal(t *testing.T) {
 }
 
 // TestOrthogonalIsUniform holds the moments of the trace of many 3x3 matrices against those of the
-// Haar distribution, which are those of a normal number: 0, 1, 0 and 3. Half of the matrices are
+// Haar distribution, 0 and 1 (and 3 for the fourth, in the standard error). Half of the matrices are
 // rotations, with determinant 1.
 func TestOrthogonalIsUniform(t *testing.T) {
 	const n = 1000
