@@ -182,6 +182,27 @@ func TestSeedDecidesStart(t *testing.T) {
 	})
 }
 
+// TestInitializerReachesAllWeights gives a network starting values of one.
+func TestInitializerReachesAllWeights(t *testing.T) {
+	ones := func(*model.Scope) model.VariableInitializer {
+		return func(g *Graph, shape shapes.Shape) *Node { return Ones(g, shape) }
+	}
+	for _, name := range Names() {
+		net := newTrained(t, enginetest.Backend(t, "go"), name, Config{Classes: 10, Width: 2, Initializer: ones}, 1)
+		numbers(t, net.evaluate, randomImages(name, 1, 1))
+		for v := range net.store.IterVariables() {
+			if !v.Trainable || strings.HasSuffix(v.Path(), "/scale") { // which start at one by themselves
+				continue
+			}
+			values := tensors.MustCopyFlatData[float32](v.MustValue())
+			allOnes := !slices.ContainsFunc(values, func(x float32) bool { return x != 1 })
+			if allOnes != strings.HasSuffix(v.Path(), "/weights") {
+				t.Errorf("%s: %s starts at %v...", name, v.Path(), values[:2])
+			}
+		}
+	}
+}
+
 func TestByNameRefuses(t *testing.T) {
 	if got := strings.Join(Names(), ", "); got != "resnet18, resnet50, small-cnn, wide-resnet50-2" {
 		t.Errorf("names are %v", got)

@@ -19,8 +19,10 @@ import (
 // trained are the networks whose whole training step is a case, and its compile
 // time another. A new one joins with one line.
 var trained = []trainedCase{
-	classifier("resnet18", 32, 32, 3, 100),
-	classifier("small-cnn", 28, 28, 1, 10),
+	classifier("resnet18", "resnet18", 128, 32, 32, 3, 100),
+	classifier("resnet50", "resnet50", 64, 32, 32, 3, 100),
+	classifier("wrn50_2", "wide-resnet50-2", 64, 32, 32, 3, 100),
+	classifier("small-cnn", "small-cnn", 128, 28, 28, 1, 10),
 }
 
 // trainedCase is something that is trained.
@@ -32,11 +34,12 @@ type trainedCase struct {
 	next       func(batch int) func() (inputs, labels []*tensors.Tensor) // gives the same batch again and again, in new tensors
 }
 
-// classifier is an image classifier of package models.
-func classifier(name string, height, width, channels, classes int) trainedCase {
+// classifier is a network of package models as a case of that name, which is the
+// peer's where they differ.
+func classifier(name, network string, batch, height, width, channels, classes int) trainedCase {
 	return trainedCase{
-		name: name, unit: "images", batch: 128, items: 1,
-		problem: func(int) (train.Problem, error) { return classification(name, models.Config{Classes: classes}) },
+		name: name, unit: "images", batch: batch, items: 1,
+		problem: func(int) (train.Problem, error) { return classification(network, models.Config{Classes: classes}) },
 		next: func(batch int) func() (inputs, labels []*tensors.Tensor) {
 			return madeImages(batch, height, width, channels, classes)
 		},

@@ -11,8 +11,12 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
 	"pgregory.net/rapid"
 
 	"github.com/kafisto/kafisto/internal/data"
@@ -193,6 +197,27 @@ func TestProblem(t *testing.T) {
 	}
 	if seen != 300 {
 		t.Errorf("%d held-out images, want 300", seen)
+	}
+}
+
+// TestProblemHasTheNetworkAskedFor builds a narrow network that starts at one.
+func TestProblemHasTheNetworkAskedFor(t *testing.T) {
+	ones := func(*model.Scope) model.VariableInitializer { return initializer.One }
+	p, err := Images{Dataset: "fashion-sample", Model: "small-cnn", Width: 3, Initializer: ones, BatchSize: 10}.Problem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := model.NewStore()
+	exec := model.MustNewExec(enginetest.Backend(t, "go"), store, func(scope *model.Scope, x *graph.Node) *graph.Node {
+		return p.Model(scope, nil, []*graph.Node{x})[0]
+	})
+	exec.MustCall(tensors.FromShape(shapes.Make(dtypes.Float32, 1, 28, 28, 1)))
+	weights := store.GetVariable("/conv2/weights").MustValue()
+	if got := weights.Shape().String(); got != "(Float32)[3, 3, 3, 6]" {
+		t.Errorf("weights are %s", got)
+	}
+	if got := tensors.MustCopyFlatData[float32](weights)[0]; got != 1 {
+		t.Errorf("weights start at %g", got)
 	}
 }
 
