@@ -62,8 +62,12 @@ func (r Result) Table() paper.Table {
 			t.Measures = append(t.Measures, head)
 		}
 	}
+	shared := common(r.Runs)
+	t.Settings = settingsText(shared)
 	for row := range d.Rows {
-		t.Rows = append(t.Rows, r.row(row))
+		line := r.row(row)
+		line.Settings = r.rowSettings(row, shared)
+		t.Rows = append(t.Rows, line)
 	}
 	for _, run := range r.Runs {
 		if !slices.Contains(t.Seeds, run.Seed) {

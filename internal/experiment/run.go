@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kafisto/kafisto/internal/data"
@@ -181,7 +182,7 @@ func (w *worker) do(ctx context.Context, c Cell) error {
 	w.Message(fmt.Sprintf("%s, on %s: %s", label, w.engine.Name, c.Folder))
 	o.Dir, o.Resume, o.Engine, o.Claimed = dir, state.Started, w.engine, true
 	if _, err = job.Run(ctx, s, o); errors.Is(err, train.ErrDiverged) {
-		w.Message(fmt.Sprintf("%s: %v", c.Folder, err))
+		w.Message(fmt.Sprintf("%s %s", label, strings.TrimPrefix(err.Error(), "train: ")))
 		return nil
 	}
 	return err

@@ -91,6 +91,9 @@ func TestRun(t *testing.T) {
 	if absent.Paper != nil || absent.Ours != nil || len(table.Rows[2].Runs) != 0 {
 		t.Errorf("the cell that the paper does not have is %+v", absent)
 	}
+	if !strings.Contains(table.Settings, "batch-size=16, epochs=2, ") || table.Rows[1].Settings != "learning-rate=1000000000" {
+		t.Errorf("settings %q, of the second row %q", table.Settings, table.Rows[1].Settings)
+	}
 	if !strings.Contains(table.Scaled, "two epochs") || len(table.Seeds) != 2 {
 		t.Errorf("scaled %q, seeds %v", table.Scaled, table.Seeds)
 	}

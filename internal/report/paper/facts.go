@@ -24,7 +24,7 @@ func (t Table) facts() []report.Fact {
 	}
 	var facts []report.Fact
 	for _, f := range []report.Fact{
-		{Name: "Scale", Text: scale}, {Name: "Seeds", Text: strings.Join(seeds, ", ")}, {Name: "Engine", Text: t.Engine}, {Name: "Machine", Text: t.Machine},
+		{Name: "Scale", Text: scale}, {Name: "Seeds", Text: strings.Join(seeds, ", ")}, {Name: "Settings", Text: t.Settings}, {Name: "Engine", Text: t.Engine}, {Name: "Machine", Text: t.Machine},
 		{Name: "Version", Text: t.Version}, {Name: "Commit", Text: t.Commit}, {Name: "Made", Text: created},
 	} {
 		if f.Text = report.CleanText(f.Text); f.Text != "" {

@@ -33,11 +33,13 @@ type pageTable struct {
 	Title, Caption, Warning, Legend, Command string
 	Keys, Measures, Heads, Notes             []string // Heads of each measure
 	Rows                                     []pageRow
+	Own                                      bool // rows have settings of their own
 	Facts                                    []report.Fact
 }
 
 type pageRow struct {
 	Keys  []string
+	Own   string     // its settings, under its full name
 	Cells [][]string // a measure's columns each
 }
 
@@ -84,6 +86,10 @@ func newPageTable(t Table) pageTable {
 	}
 	for i, keys := range t.keyTexts() {
 		row := pageRow{Keys: keys}
+		if own := report.CleanText(t.Rows[i].Settings); own != "" {
+			row.Own = report.CleanText(strings.Join(t.Rows[i].Keys, ", ")) + ": " + own
+			out.Own = true
+		}
 		for _, c := range t.Rows[i].Cells {
 			row.Cells = append(row.Cells, t.columns(c))
 		}

@@ -24,6 +24,7 @@ type jsonTable struct {
 	Measures []string  `json:"measures"`         // heads of the measured columns
 	Rows     []jsonRow `json:"rows"`
 	Notes    []string  `json:"notes,omitempty"`
+	Settings string    `json:"settings,omitempty"` // of all runs
 	Seeds    []int64   `json:"seeds,omitempty"`
 	Command  string    `json:"command,omitempty"`
 	Version  string    `json:"version,omitempty"`
@@ -38,6 +39,8 @@ type jsonRow struct {
 	Keys  []string   `json:"keys"`  // one a head in the table's keys
 	Cells []jsonCell `json:"cells"` // one a head in the table's measures
 	Runs  []string   `json:"runs,omitempty"`
+
+	Settings string `json:"settings,omitempty"` // the row's own
 }
 
 // jsonCell is one measure of a row. A number that does not exist is null.
@@ -76,13 +79,13 @@ func WriteJSON(w io.Writer, tables ...Table) error {
 func newJSONTable(t Table) jsonTable {
 	out := jsonTable{
 		Name: t.Name, Title: t.title(), Caption: t.Caption, Scaled: t.Scaled, Keys: t.Keys, Measures: t.Measures,
-		Notes: t.Notes, Seeds: t.Seeds, Command: t.Command, Version: t.Version, Commit: t.Commit, Engine: t.Engine, Machine: t.Machine,
+		Notes: t.Notes, Settings: t.Settings, Seeds: t.Seeds, Command: t.Command, Version: t.Version, Commit: t.Commit, Engine: t.Engine, Machine: t.Machine,
 	}
 	if !t.Created.IsZero() {
 		out.Created = t.Created.UTC().Format(time.RFC3339)
 	}
 	for _, row := range t.Rows {
-		r := jsonRow{Keys: row.Keys, Runs: row.Runs}
+		r := jsonRow{Keys: row.Keys, Runs: row.Runs, Settings: row.Settings}
 		for _, c := range row.Cells {
 			r.Cells = append(r.Cells, newJSONCell(c))
 		}

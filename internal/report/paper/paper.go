@@ -22,6 +22,7 @@ type Table struct {
 	Measures []string // heads of the measured columns: "Top-1 error", "Top-5 error"
 	Rows     []Row
 	Notes    []string // shown below the table, a line each
+	Settings string   // of all runs, where they are not the program's defaults: "dataset=cifar10, epochs=5"
 
 	Commit  string    // of the program's source
 	Version string    // of the program
@@ -37,6 +38,9 @@ type Row struct {
 	Keys  []string // one a head in Table.Keys
 	Cells []Cell   // one a head in Table.Measures
 	Runs  []string // labels or folders of the runs behind it; JSON alone shows them
+	// Settings are the row's own, in which not all runs of the table are the same;
+	// the terminal and Markdown do not show them.
+	Settings string
 }
 
 // Cell is one measure of a row: the paper's number and ours.

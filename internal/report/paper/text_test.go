@@ -120,9 +120,9 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 // TestOursAlone: a table that is none of the paper's has no columns for its numbers.
 func TestOursAlone(t *testing.T) {
-	table := Table{Name: "variants", Scaled: "two epochs", Keys: []string{"variant"}, Measures: []string{"error", "loss"}, Rows: []Row{
+	table := Table{Name: "variants", Settings: "epochs=2", Scaled: "two epochs", Keys: []string{"variant"}, Measures: []string{"error", "loss"}, Rows: []Row{
 		{Keys: []string{"published"}, Cells: []Cell{{Ours: []float64{1, 3}}, {Ours: []float64{0.5}}}},
-		{Keys: []string{"paper"}, Cells: []Cell{{Diverged: 2}, {Missing: "not run"}}},
+		{Keys: []string{"paper"}, Cells: []Cell{{Diverged: 2}, {Missing: "not run"}}, Settings: "variant=paper"},
 	}}
 	var text, mark strings.Builder
 	if err := WriteText(&text, table); err != nil {
@@ -142,5 +142,14 @@ func TestOursAlone(t *testing.T) {
 				t.Errorf("%q does not stand in:\n%s", wanted, written)
 			}
 		}
+	}
+	page := html(t, Page{Tables: []Table{table}})
+	for _, wanted := range []string{"Settings of the rows", "paper: variant=paper", "epochs=2", "ours (scaled down)"} {
+		if !strings.Contains(page, wanted) {
+			t.Errorf("%q does not stand on the page", wanted)
+		}
+	}
+	if strings.Contains(page, ">difference<") || strings.Contains(page, ">paper</th>") {
+		t.Error("the page has columns for the paper's numbers")
 	}
 }
