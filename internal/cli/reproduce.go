@@ -61,6 +61,7 @@ func (c *reproduceCommand) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		grid.LookForData(s.ctx, o, false)
 		return s.reportGrid(grid, c.Dir)
 	}
 	if err := grid.FindData(s.ctx, o); err != nil {

@@ -69,13 +69,15 @@ func TestReproduce(t *testing.T) {
 			}
 		}
 	}
-	again := succeed(t, reproduce(grid, dir, "--report-only")...)
-	if !strings.Contains(again.stdout, "1.50") {
+	more := write(t, "more.json", strings.Replace(tinyGrid, `"rows": [`, `"rows": [
+    {"keys": ["elsewhere"], "settings": {"dataset": "cifar100"}},`, 1))
+	again := succeed(t, reproduce(more, dir, "--report-only", "--data-dir", t.TempDir())...)
+	if !strings.Contains(again.stdout, "1.50") || !strings.Contains(again.stdout, "no data") {
 		t.Errorf("the report alone: %s", again.stdout)
 	}
 }
 
-// TestReproduceDryRun lists all cells of Table 7, 38 in 20 rows, and changes nothing.
+// TestReproduceDryRun lists all cells with what is known of them, and changes nothing.
 func TestReproduceDryRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "results")
 	grid := write(t, "tiny.json", tinyGrid)
