@@ -21,7 +21,7 @@ type reproduceCommand struct {
 	Experiments []string `arg:"" name:"experiment" help:"${experiments}, or a declaration of your own: a file that ends in .json."`
 
 	Profile    string  `default:"short" placeholder:"PROFILE" help:"full: the paper's settings; short: scaled down to minutes or hours on two cores, and labelled so. Default: short."`
-	Seeds      []int64 `help:"Seeds, as 1,2,3. Default: as many as the paper's, for short at least 1,2."`
+	Seeds      []int64 `help:"Seeds, as 1,2,3. Default: as many as the paper's; for short 1,2."`
 	Dir        string  `type:"path" placeholder:"DIR" help:"Results folder, which several processes may share. Default: runs/reproduce-PROFILE."`
 	DataDir    string  `type:"path" placeholder:"DIR" help:"Folder with the data sets' files. Default: the cache folder, to which what is missing is downloaded. Cells without data are left out."`
 	Engine     string  `default:"auto" help:"Engine: ${engines}."`

@@ -29,11 +29,13 @@ type Declaration struct {
 	// ShortNote says so in words.
 	Short     settings `json:"short"`
 	ShortNote string   `json:"short-note"`
-	Keys      []string `json:"keys"`     // heads of the leading columns, which name a row
-	Measures  []string `json:"measures"` // what is measured in each column, see measures
-	Columns   []Column `json:"columns"`  // of runs; none means one without a title
-	Rows      []Row    `json:"rows"`
-	Figure    *Figure  `json:"figure"` // drawn of the runs; nil for none
+	// ShortSeeds are the seeds of a scaled-down experiment; 0 means 2.
+	ShortSeeds int      `json:"short-seeds"`
+	Keys       []string `json:"keys"`     // heads of the leading columns, which name a row
+	Measures   []string `json:"measures"` // what is measured in each column, see measures
+	Columns    []Column `json:"columns"`  // of runs; none means one without a title
+	Rows       []Row    `json:"rows"`
+	Figure     *Figure  `json:"figure"` // drawn of the runs; nil for none
 }
 
 // Column is a run of every row: "100 epochs".
@@ -138,6 +140,8 @@ func (d Declaration) check() error {
 		return fmt.Errorf("experiment: the name %.60q does not do: use small letters, digits and dashes, at most 40", d.Name)
 	case d.Seeds < 1 || d.Seeds > maxSeeds:
 		return fail("seeds is %d: it must be between 1 and %d", d.Seeds, maxSeeds)
+	case d.ShortSeeds < 0 || d.ShortSeeds > maxSeeds:
+		return fail("short-seeds is %d: it must be between 0, which means 2, and %d", d.ShortSeeds, maxSeeds)
 	case len(d.Rows) == 0 || len(d.Rows) > maxRows:
 		return fail("it has %d rows: it must have between 1 and %d", len(d.Rows), maxRows)
 	case len(d.Keys) == 0 || len(d.Keys) > maxColumns || len(d.Columns) > maxColumns:

@@ -36,6 +36,7 @@ func TestParseRefuses(t *testing.T) {
 		{`"short": {"epochs": 2}`, `"short": {"epoch": 2}`, `unknown setting "epoch"`},
 		{`"name": "tiny"`, `"name": "../tiny"`, "name"},
 		{`"seeds": 1`, `"seeds": 0`, "seeds is 0"},
+		{`"seeds": 1`, `"seeds": 1, "short-seeds": 101`, "short-seeds is 101"},
 		{`"measures": ["top1-error", "loss"]`, `"measures": ["accuracy", "loss"]`, `unknown measure "accuracy"`},
 		{`"measures": ["top1-error", "loss"]`, `"measures": []`, "no measures"},
 		{`"keys": ["optimizer", "rate"]`, `"keys": ["optimizer"]`, "row 1 has 2 keys, the table 1"},
@@ -94,4 +95,13 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDefaultSeeds(t *testing.T) {
+	for name, want := range map[string][2]int{"table2": {1, 2}, "table7": {3, 2}, "variants": {3, 3}} {
+		d := mustByName(t, name)
+		if full, short := d.DefaultSeeds(Full), d.DefaultSeeds(Short); len(full) != want[0] || len(short) != want[1] || full[0] != 1 {
+			t.Errorf("%s: seeds %v and %v", name, full, short)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -47,12 +48,12 @@ func (d Declaration) Cells(profile Profile, seeds []int64) ([]Cell, error) {
 	return cells, nil
 }
 
-// DefaultSeeds are the seeds that the paper's numbers are means of, for the short
-// profile at least two.
+// DefaultSeeds are the seeds that the paper's numbers are means of; for the short
+// profile two, or as many as the declaration says.
 func (d Declaration) DefaultSeeds(profile Profile) []int64 {
 	n := d.Seeds
 	if profile == Short {
-		n = max(n, 2)
+		n = cmp.Or(d.ShortSeeds, 2)
 	}
 	seeds := make([]int64, n)
 	for i := range seeds {
