@@ -54,8 +54,14 @@ func (s *session) dryRun(grid *experiment.Grid, o experiment.Options) error {
 	for _, d := range left {
 		total += d
 	}
-	runs := len(grid.Runs())
-	s.line("%s in all, each done once: %d done, %d left, about %s on this machine if it does nothing else", count(int64(runs), "run"), runs-len(left), len(left), total.Round(time.Second))
+	runs, noData := grid.Runs(), 0
+	for _, c := range runs {
+		if grid.NoData(c) {
+			noData++
+		}
+	}
+	s.line("%s in all, each done once: %d done, %d without data, %d left, about %s on this machine if it does nothing else",
+		count(int64(len(runs)), "run"), len(runs)-noData-len(left), noData, len(left), total.Round(time.Second))
 	return nil
 }
 

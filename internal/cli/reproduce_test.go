@@ -82,7 +82,7 @@ func TestReproduceDryRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "results")
 	grid := write(t, "tiny.json", tinyGrid)
 	r := succeed(t, reproduce(grid, dir, "--dry-run")...)
-	for _, want := range []string{"KaFiStO", "1,2", "not run", "2 cells in 2 rows", "4 runs in all, each done once: 0 done, 4 left, about", "diverge"} {
+	for _, want := range []string{"KaFiStO", "1,2", "not run", "2 cells in 2 rows", "4 runs in all, each done once: 0 done, 0 without data, 4 left, about", "diverge"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the list lacks %q:\n%s", want, r.stdout)
 		}

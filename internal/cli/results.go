@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"errors"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
@@ -22,27 +22,18 @@ func (s *session) reportGrid(grid *experiment.Grid, dir string) error {
 		return err
 	}
 	page := paper.Page{}
-	figures := filepath.Join(dir, figuresFolder)
 	for _, r := range results {
 		page.Tables = append(page.Tables, r.Table())
-		records := r.Records()
-		if r.Declaration.Figure == nil || len(records) == 0 {
-			continue
-		}
-		drawn := newReport(records)
-		drawn.Title, drawn.Scaled = r.Declaration.Title, r.Declaration.Scaled(r.Profile)
-		composite := r.Declaration.Composite()
-		if err := os.MkdirAll(figures, 0o755); err != nil {
+		inline, err := drawFigure(filepath.Join(dir, figuresFolder), r)
+		switch {
+		case errors.Is(err, errNoFigure):
+		case errors.Is(err, report.ErrNoValues):
+			s.message(sentence(err))
+		case err != nil:
 			return err
+		default:
+			page.Figures = append(page.Figures, inline)
 		}
-		if _, err := report.WriteComposite(figures, composite, drawn); err != nil {
-			return err
-		}
-		inline, err := report.InlineComposite(composite, drawn)
-		if err != nil {
-			return err
-		}
-		page.Figures = append(page.Figures, inline)
 	}
 	if err := s.showTables(page.Tables); err != nil {
 		return err
@@ -59,6 +50,26 @@ func (s *session) reportGrid(grid *experiment.Grid, dir string) error {
 	}
 	s.wrote(path)
 	return nil
+}
+
+// errNoFigure tells of a declaration without a figure, or without runs to draw.
+var errNoFigure = errors.New("no figure")
+
+// drawFigure draws a declaration's figure into a folder, and for a page.
+func drawFigure(dir string, r experiment.Result) (report.Inline, error) {
+	records := r.Records()
+	if r.Declaration.Figure == nil || len(records) == 0 {
+		return report.Inline{}, errNoFigure
+	}
+	drawn := newReport(records)
+	drawn.Title = r.Declaration.Title
+	if scaled := r.Declaration.Scaled(r.Profile); scaled != "" {
+		drawn.Scaled = scaled
+	}
+	if _, err := report.WriteComposite(dir, r.Declaration.Composite(), drawn); err != nil {
+		return report.Inline{}, err
+	}
+	return report.InlineComposite(r.Declaration.Composite(), drawn)
 }
 
 // showTables prints the tables.

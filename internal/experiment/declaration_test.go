@@ -58,6 +58,10 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want one sentence with %q", c[1], err, c[2])
 		}
 	}
+	nothing := strings.NewReplacer(`[1.5, null]`, `[null, null]`, `["diverge", "diverge"]`, `[null, null]`).Replace(tiny)
+	if _, err := Parse(strings.NewReader(nothing)); err == nil || !strings.Contains(err.Error(), "has no cells") {
+		t.Errorf("a declaration without cells: %v", err)
+	}
 	if _, err := ByName("table1"); err == nil || !strings.Contains(err.Error(), "table2") {
 		t.Errorf("an unknown name: %v", err)
 	}

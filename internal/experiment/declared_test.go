@@ -139,6 +139,13 @@ func TestDeclaredSettings(t *testing.T) {
 			want["weight-decay"] = 0.0001
 		}
 		is("table7", i, alone("table7", i), want)
+		if row[5] == nil {
+			continue
+		}
+		long, err := mustByName(t, "table7").resolve(Full, i, 1)
+		if err != nil || long.Epochs != 200 || long.Schedule != fmt.Sprint("paper-200-", row[0]) || long.ScheduleEpochs != 0 {
+			t.Errorf("table7, row %d: %d epochs with %s (%v)", i+1, long.Epochs, long.Schedule, err)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ type StepTime func(ctx context.Context, s job.Settings) (float64, error)
 // folder: steps times the seconds of one, and evaluations, for which an image is
 // taken to cost a third of what it does in training. The seconds are the median
 // of runs of the same network, image and batch size in the results; where there
-// are none, measure is asked once. What the machine does besides is not known.
+// are none, measure is asked once. Runs without data are left out. What the machine does besides is not known.
 func Estimate(ctx context.Context, results []Result, measure StepTime) (map[string]time.Duration, error) {
 	perStep := map[string]float64{}
 	for _, r := range results {
@@ -30,7 +30,7 @@ func Estimate(ctx context.Context, results []Result, measure StepTime) (map[stri
 	left := map[string]time.Duration{}
 	for _, r := range results {
 		for _, f := range r.Runs {
-			if _, known := left[f.Folder]; known || f.State.Done {
+			if _, known := left[f.Folder]; known || f.State.Done || f.NoData {
 				continue
 			}
 			seconds, known := perStep[kind(f.Settings)]

@@ -55,7 +55,7 @@ func CheckFolder(dir string, profile Profile) error {
 	path := filepath.Join(dir, MarkFile)
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return checkEmpty(dir, err)
+		return checkEmpty(dir, profile, err)
 	}
 	if err != nil {
 		return fmt.Errorf("experiment: cannot look into the results folder: %w: choose another one with --dir", err)
@@ -79,12 +79,15 @@ func CheckFolder(dir string, profile Profile) error {
 
 // checkEmpty refuses a folder without a mark that holds anything but what Open
 // may have left before it wrote the mark.
-func checkEmpty(dir string, missing error) error {
+func checkEmpty(dir string, profile Profile, missing error) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("experiment: cannot look into the results folder: %w: choose another one with --dir", err)
 	}
 	for _, entry := range entries {
+		if entry.Name() == MarkFile { // another process has just made it
+			return CheckFolder(dir, profile)
+		}
 		if name := entry.Name(); name != RunsFolder && !strings.HasPrefix(name, ".") {
 			return fmt.Errorf("experiment: %s holds %s but no %s: it is not a results folder; choose another one with --dir", dir, name, MarkFile)
 		}

@@ -24,25 +24,34 @@ type Cell struct {
 
 // Cells are the runs of a declaration, seed by seed, row by row.
 func (d Declaration) Cells(profile Profile, seeds []int64) ([]Cell, error) {
+	type place struct {
+		row, column int
+		job.Settings
+	}
+	var places []place
+	for row := range d.Rows {
+		for column := range d.columns() {
+			s, err := d.resolve(profile, row, column)
+			if err != nil {
+				return nil, err
+			}
+			if !d.absent(row, column) {
+				places = append(places, place{row, column, s.Canonical()})
+			}
+		}
+	}
+	if len(places) == 0 {
+		return nil, fmt.Errorf("experiment: %s has no cells: all of the paper's numbers are null; leave them out to run all", d.Name)
+	}
 	var cells []Cell
 	for _, seed := range seeds {
-		for row := range d.Rows {
-			for column := range d.columns() {
-				if d.absent(row, column) {
-					continue
-				}
-				s, err := d.resolve(profile, row, column)
-				if err != nil {
-					return nil, err
-				}
-				s = s.Canonical()
-				s.Seed = seed
-				folder, err := folderName(s)
-				if err != nil {
-					return nil, err
-				}
-				cells = append(cells, Cell{row, column, seed, s, folder})
+		for _, p := range places {
+			p.Seed = seed
+			folder, err := folderName(p.Settings)
+			if err != nil {
+				return nil, err
 			}
+			cells = append(cells, Cell{p.row, p.column, seed, p.Settings, folder})
 		}
 	}
 	return cells, nil

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,10 +21,17 @@ func TestRunRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := filepath.Join(dir, RunsFolder, g.Runs()[0].Folder)
-	for file, damage := range map[string]func([]byte) []byte{
-		job.SettingsFile: func(text []byte) []byte { return text[:len(text)/2] },
-		train.LogFile:    func(text []byte) []byte { return append([]byte("x"), text...) },
+	for _, c := range []struct {
+		file   string
+		damage func(text []byte) []byte
+	}{
+		{job.SettingsFile, func(text []byte) []byte { return text[:len(text)/2] }},
+		{train.LogFile, func(text []byte) []byte { return append([]byte("x"), text...) }},
+		{train.LogFile, func(text []byte) []byte { return text[:len(text)/2] }},
+		{train.LogFile, func(text []byte) []byte { return text[:bytes.LastIndex(text, []byte(`{"type":"eval"`))] }},
+		{train.LogFile, func(text []byte) []byte { return nil }},
 	} {
+		file, damage := c.file, c.damage
 		path := filepath.Join(run, file)
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -75,7 +75,7 @@ func (r Result) Table() paper.Table {
 		}
 	}
 	if bound := d.Settings["loss-bound"]; bound != nil {
-		t.Notes = append(t.Notes, fmt.Sprintf("Diverged: a loss, gradient or filter state that is not finite, or a minibatch's loss above %v.", bound))
+		t.Notes = append(t.Notes, fmt.Sprintf("Diverged: a loss, gradient or filter state that is not finite, or a loss above %v.", bound))
 	}
 	r.provenance(&t)
 	return t
@@ -138,28 +138,30 @@ func (f Finished) Status() string {
 // newCell gathers a measure over the seeds of a cell.
 func newCell(runs []Finished, of func(runlog.Eval) float64) paper.Cell {
 	var c paper.Cell
+	var missing []string
 	for _, f := range runs {
 		switch last := f.last(); {
 		case f.State.Diverged:
 			c.Diverged++
 		case f.State.Done && last != nil:
 			c.Ours = append(c.Ours, of(*last))
-		default:
-			c.Missing = f.Status()
+		case !slices.Contains(missing, f.Status()):
+			missing = append(missing, f.Status())
 		}
 	}
+	c.Missing = strings.Join(missing, ", ")
 	return c
 }
 
-// last is the run's last evaluation of the deciding split, which is the first
-// one evaluated; nil without any.
+// last is the run's evaluation of the deciding split, which is the first one
+// evaluated, after its last step; nil without one.
 func (f Finished) last() *runlog.Eval {
 	if f.State.Record == nil {
 		return nil
 	}
 	evals := f.State.Record.Log.Evals
 	for i := len(evals) - 1; i >= 0; i-- {
-		if evals[i].Split == evals[0].Split {
+		if evals[i].Split == evals[0].Split && evals[i].Step == f.State.Step {
 			return &evals[i]
 		}
 	}
@@ -175,6 +177,7 @@ func (r Result) Records() []job.Record {
 			continue
 		}
 		record := *f.State.Record
+		record.Settings.Engine, record.Settings.DataDir = "", "" // the log has the engine
 		record.About.Group = r.Declaration.label(f.Row, f.Column)
 		records = append(records, record)
 	}

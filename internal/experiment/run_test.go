@@ -120,7 +120,7 @@ func TestStopAndGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if missing := results[0].Table().Rows[0].Cells[0].Missing; !strings.HasPrefix(missing, "in progress (step 4 of 6)") && missing != "not run" {
+	if missing := results[0].Table().Rows[0].Cells[0].Missing; missing != "in progress (step 4 of 6), not run" {
 		t.Errorf("the stopped cell reads %q", missing)
 	}
 	if err := newGrid(t, stopped).Run(t.Context(), options(t, stopped, again)); err != nil {
@@ -220,12 +220,13 @@ func TestNoData(t *testing.T) {
 	}
 }
 
-// files are a folder's files and what they hold, but for locks.
+// files are a folder's files and what they hold, but for locks and for who went on
+// with a run.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() == "lock" {
+		if err != nil || entry.IsDir() || entry.Name() == "lock" || entry.Name() == job.AboutFile {
 			return err
 		}
 		text, err := os.ReadFile(path)

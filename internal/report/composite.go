@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"html/template"
 	"path/filepath"
@@ -70,7 +71,7 @@ func InlineComposite(c Composite, r Report) (Inline, error) {
 	}
 	in := Inline{
 		Name: c.Name, Title: s.title, Caption: CleanText(c.Caption), Scaled: s.scaled, Dropped: s.dropped(),
-		SVG: template.HTML(svg), Facts: provenance(r, Summarize(r)), Command: CleanText(r.Command),
+		SVG: template.HTML(svg), Facts: provenance(r, Summarize(r)), Command: CleanLines(r.Command),
 	}
 	if !r.Created.IsZero() {
 		in.Facts = append(in.Facts, Fact{"Made", createdText(r.Created)})
@@ -111,15 +112,24 @@ func newSheet(c Composite, r Report) (sheet, error) {
 		s.panels = append(s.panels, p)
 	}
 	if empty {
-		return sheet{}, fmt.Errorf("report: the runs have no values for figure %s (%s); train them further or choose other panels", c.Name, strings.Join(c.Panels, ", "))
+		return sheet{}, fmt.Errorf("report: %w for figure %s (%s); train them further or choose other panels", ErrNoValues, c.Name, strings.Join(c.Panels, ", "))
 	}
 	return s, nil
 }
+
+// ErrNoValues is wrapped by the error of a figure for which the runs have no values.
+var ErrNoValues = errors.New("the runs have no values")
+
+// maxPanels is the most panels that a figure may have.
+const maxPanels = 12
 
 // Check refuses a composite that cannot be drawn.
 func (c Composite) Check() error {
 	if c.Name == "" || c.Name != filepath.Base(c.Name) || c.Name != CleanText(c.Name) || strings.HasPrefix(c.Name, ".") {
 		return fmt.Errorf("report: %q cannot be the name of a figure's files; take a plain name such as figure2", c.Name)
+	}
+	if len(c.Panels) > maxPanels {
+		return fmt.Errorf("report: figure %s has %d panels; it may have at most %d", c.Name, len(c.Panels), maxPanels)
 	}
 	if len(c.Panels) == 0 {
 		return fmt.Errorf("report: figure %s has no panels; name at least one of %s", c.Name, strings.Join(panelNames(), ", "))

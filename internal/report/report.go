@@ -103,3 +103,14 @@ func CleanText(s string) string {
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 	return strings.Join(strings.Fields(s), " ")
 }
+
+// CleanLines is CleanText for each line of a text; lines without text are left out.
+func CleanLines(s string) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		if line = CleanText(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}

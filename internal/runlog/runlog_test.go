@@ -204,7 +204,7 @@ func TestReadTolerates(t *testing.T) {
 		if err != nil || len(log.Steps) != 1 || log.Torn != torn {
 			t.Errorf("%q: %+v, %v", text, log, err)
 		}
-		w, err := OpenWriter(path, 1, 1)
+		w, err := OpenWriter(path, 1, 0)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue

@@ -29,7 +29,8 @@ type Writer struct {
 // killed process left behind, and a torn last line are taken out (the file is
 // replaced atomically), so that nothing stands in a log twice. Starts and ends
 // stay.
-// A log that is damaged otherwise is an error and left as it is.
+// A log that is damaged otherwise, or that ends before atStep or evaluated, is an
+// error and left as it is.
 func OpenWriter(path string, atStep, evaluated int64) (*Writer, error) {
 	if atStep < 0 || evaluated < 0 || evaluated > atStep {
 		return nil, fmt.Errorf("runlog: cannot continue a log at step %d, evaluated at step %d", atStep, evaluated)
@@ -37,6 +38,9 @@ func OpenWriter(path string, atStep, evaluated int64) (*Writer, error) {
 	w := &Writer{path: path}
 	err := w.trim(atStep, evaluated)
 	created := errors.Is(err, fs.ErrNotExist)
+	if created && atStep > 0 {
+		err, created = short(path, 0, 0, atStep, evaluated), false
+	}
 	if err != nil && !created {
 		return nil, err
 	}
@@ -66,6 +70,7 @@ func (w *Writer) trim(atStep, evaluated int64) error {
 	}
 	defer f.Close()
 	var kept bytes.Buffer
+	var lastEval int64
 	changed := false
 	torn, err := scan(f, func(l line) error {
 		if !keep(l.record, atStep, evaluated) {
@@ -74,6 +79,9 @@ func (w *Writer) trim(atStep, evaluated int64) error {
 		}
 		if step, ok := l.record.(*Step); ok {
 			w.last = step.Step
+		}
+		if eval, ok := l.record.(*Eval); ok {
+			lastEval = max(lastEval, eval.Step)
 		}
 		kept.Write(l.text)
 		if !bytes.HasSuffix(l.text, []byte("\n")) { // the last line, whole but for this
@@ -85,11 +93,20 @@ func (w *Writer) trim(atStep, evaluated int64) error {
 	if err != nil {
 		return fmt.Errorf("runlog: cannot continue %s: %w", w.path, err)
 	}
+	if w.last < atStep || lastEval < evaluated {
+		return short(w.path, w.last, lastEval, atStep, evaluated)
+	}
 	if !torn && !changed {
 		return nil
 	}
 	f.Close() // Windows replaces no open file
 	return atomicfile.WriteBytes(w.path, kept.Bytes())
+}
+
+// short is the error of a log that lacks what the run has done.
+func short(path string, last, lastEval, atStep, evaluated int64) error {
+	return fmt.Errorf("runlog: the log %s is cut short: it ends at step %d with an evaluation at step %d, the run has done %d steps and was evaluated at step %d: put back a copy of the log, or start again in another folder",
+		path, last, lastEval, atStep, evaluated)
 }
 
 // keep tells whether a record stays when the run goes on after step atStep and

@@ -11,7 +11,10 @@ import (
 // command stands apart.
 func (t Table) facts() []report.Fact {
 	scale := report.CleanText(t.Scaled)
-	if scale == "" {
+	switch {
+	case scale == "" && t.oursAlone():
+		scale = "as declared"
+	case scale == "":
 		scale = "the paper's"
 	}
 	seeds := make([]string, len(t.Seeds))

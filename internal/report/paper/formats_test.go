@@ -92,7 +92,7 @@ func TestMarkdown(t *testing.T) {
 Ours: mean ± sample standard deviation (number of seeds) over the seeds that did not diverge. Difference: ours minus paper.
 
 The data is a JPEG copy.
-`+"\n    kafisto reproduce table2 | tee ``` # no heading\n"+`
+`+"\n    kafisto reproduce table2 | tee ```\n    # no heading\n"+`
 Scale: 2 epochs. Seeds: 1, 2, 3. Engine: go. Machine: 2 cores, 8 GiB. Version: v0.2.0. Commit: 0123abcd. Made: 4 May 2026, 03:02 UTC.
 `)
 }
@@ -108,5 +108,18 @@ func TestEveryFormatRefusesAndReports(t *testing.T) {
 		if err := write(&broken{}); err == nil || !strings.Contains(err.Error(), "no table") {
 			t.Errorf("%s without tables: %v", name, err)
 		}
+	}
+}
+
+// TestSeveralCommands: each stands on a line of its own.
+func TestSeveralCommands(t *testing.T) {
+	table := Table{Name: "t", Keys: []string{"k"}, Measures: []string{"m"}, Rows: []Row{{Keys: []string{"a"}, Cells: []Cell{{Ours: []float64{1}}}}},
+		Command: "kafisto reproduce a\n\nkafisto reproduce\tb"}
+	var b strings.Builder
+	if err := WriteMarkdown(&b, table); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "\n    kafisto reproduce a\n    kafisto reproduce b\n") {
+		t.Errorf("commands in\n%s", b.String())
 	}
 }

@@ -76,7 +76,7 @@ func newPage(p Page) page {
 func newPageTable(t Table) pageTable {
 	out := pageTable{
 		Title: t.title(), Caption: report.CleanText(t.Caption), Warning: t.warning(), Heads: t.columnHeads(),
-		Legend: t.legend(), Command: report.CleanText(t.Command), Notes: t.lines(), Facts: t.facts(),
+		Legend: t.legend(), Command: report.CleanLines(t.Command), Notes: t.lines(), Facts: t.facts(),
 	}
 	for _, key := range t.Keys {
 		out.Keys = append(out.Keys, report.CleanText(key))

@@ -40,8 +40,8 @@ func markdownTable(b *strings.Builder, t Table) {
 	for _, note := range t.lines() {
 		b.WriteString("\n" + markdown(note) + "\n")
 	}
-	if command := report.CleanText(t.Command); command != "" {
-		b.WriteString("\n    " + command + "\n") // indented, nothing in the line can end it
+	if commands := report.CleanLines(t.Command); commands != "" { // indented, nothing in a line can end it
+		b.WriteString("\n    " + strings.ReplaceAll(commands, "\n", "\n    ") + "\n")
 	}
 	var facts []string
 	for _, f := range t.facts() {
