@@ -47,6 +47,11 @@ func writeTable(b *strings.Builder, t Table) {
 	for _, note := range t.lines() {
 		b.WriteString(note + "\n")
 	}
+	for _, f := range t.facts() {
+		if f.Name == "Seeds" || f.Name == "Settings" {
+			b.WriteString(f.Name + ": " + f.Text + "\n")
+		}
+	}
 }
 
 // textRows are two lines of heads and the rows, of the measures from one to

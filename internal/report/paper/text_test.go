@@ -57,6 +57,7 @@ Dynamics         0.50       33.52  40.00 (1); 2 of 3 diverged           –     
 
 Ours: mean ± sample standard deviation (number of seeds) over the seeds that did not diverge. Difference: ours minus paper. Agree: both diverged; disagree: only one did.
 The data is a JPEG copy.
+Seeds: 1, 2, 3
 `)
 }
 
