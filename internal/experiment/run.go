@@ -132,11 +132,15 @@ func (g *Grid) Run(ctx context.Context, o Options) error {
 				return err
 			}
 		}
-		if left = busy; len(left) == 0 {
+		if len(busy) == 0 {
 			return nil
 		}
+		if len(busy) < len(left) { // look again at once: the others have gone on meanwhile
+			left = busy
+			continue
+		}
 		if !told {
-			o.Message(fmt.Sprintf("waiting for other processes that work on %d runs", len(left)))
+			o.Message(fmt.Sprintf("waiting for other processes: %d of the runs", len(left)))
 			told = true
 		}
 		select {
