@@ -105,9 +105,12 @@ func (s *session) plan(r experiment.Result, left map[string]time.Duration) {
 				states = append(states, state)
 			}
 		}
-		first := cell[0]
+		first, estimate := cell[0], "–"
+		if time > 0 {
+			estimate = time.Round(1e9).String()
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", strings.Join(d.Rows[first.Row].Keys, "\t"), d.ColumnTitle(first.Column),
-			strings.Join(seeds, ","), d.PaperText(first.Row, first.Column), strings.Join(states, ", "), time.Round(1e9))
+			strings.Join(seeds, ","), d.PaperText(first.Row, first.Column), strings.Join(states, ", "), estimate)
 	}
 	w.Flush()
 	s.line("%d cells in %d rows\n", len(r.Cells()), len(d.Rows))
