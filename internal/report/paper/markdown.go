@@ -1,7 +1,6 @@
 package paper
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -11,20 +10,7 @@ import (
 // WriteMarkdown writes each table as a section of GitHub's Markdown, its
 // heading of the third level, with notes and where the table comes from.
 func WriteMarkdown(w io.Writer, tables ...Table) error {
-	if err := check(tables); err != nil {
-		return err
-	}
-	var b strings.Builder
-	for i, t := range tables {
-		if i > 0 {
-			b.WriteString("\n")
-		}
-		markdownTable(&b, t)
-	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("report: writing the tables: %w", err)
-	}
-	return nil
+	return writeEach(w, tables, markdownTable)
 }
 
 func markdownTable(b *strings.Builder, t Table) {

@@ -17,6 +17,11 @@ const measuresAcross = 2
 // measure the paper's number, ours, and the difference. A table that is scaled
 // down says so above and in the heads of our columns.
 func WriteText(w io.Writer, tables ...Table) error {
+	return writeEach(w, tables, writeTable)
+}
+
+// writeEach writes the tables, an empty line between them, all or none.
+func writeEach(w io.Writer, tables []Table, write func(*strings.Builder, Table)) error {
 	if err := check(tables); err != nil {
 		return err
 	}
@@ -25,7 +30,7 @@ func WriteText(w io.Writer, tables ...Table) error {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		writeTable(&b, t)
+		write(&b, t)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("report: writing the tables: %w", err)
