@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/internal/job"
@@ -22,25 +24,21 @@ func StepSeconds(ctx context.Context, e *engine.Engine, s job.Settings) (float64
 	if err != nil {
 		return 0, err
 	}
-	problem, err := classification(s.Model, models.Config{Classes: info.Classes, Width: s.Width})
+	t := trainedCase{
+		items: 1,
+		problem: func(int) (train.Problem, error) {
+			return classification(s.Model, models.Config{Classes: info.Classes, Width: s.Width})
+		},
+		next: func(batch int) func() (inputs, labels []*tensors.Tensor) {
+			return madeImages(batch, info.Height, info.Width, info.Channels, info.Classes)
+		},
+	}
+	w, err := t.prepare(ctx, e, Options{Batch: s.BatchSize, Optimizer: s.Optimizer})
 	if err != nil {
 		return 0, err
 	}
-	optimizer, err := newOptimizer(s.Optimizer)
-	if err != nil {
-		return 0, err
-	}
-	stepper, err := train.NewStepper(e.Backend, problem, optimizer, seed)
-	if err != nil {
-		return 0, err
-	}
-	defer stepper.Close()
-	next := madeImages(s.BatchSize, info.Height, info.Width, info.Channels, info.Classes)
-	seconds, err := repeat(ctx, 2*estimateSteps, func() error {
-		inputs, labels := next()
-		_, err := stepper.Step(train.Batch{Inputs: inputs, Labels: labels, Size: s.BatchSize})
-		return err
-	})
+	defer w.close()
+	seconds, err := repeat(ctx, 2*estimateSteps, w.step)
 	if err != nil {
 		return 0, fmt.Errorf("bench: a step of %s: %w", s.Model, err)
 	}

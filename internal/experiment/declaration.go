@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func Parse(r io.Reader) (Declaration, error) {
 // check reports the first thing that does not fit, settings apart.
 func (d Declaration) check() error {
 	fail := func(format string, values ...any) error {
-		return fmt.Errorf("experiment: %s: %s", cmpOr(d.Name, "a declaration"), fmt.Sprintf(format, values...))
+		return fmt.Errorf("experiment: %s: %s", cmp.Or(d.Name, "a declaration"), fmt.Sprintf(format, values...))
 	}
 	switch {
 	case !goodName.MatchString(d.Name):
@@ -244,11 +245,4 @@ func (d Declaration) resolve(profile Profile, row, column int) (job.Settings, er
 		return s, fmt.Errorf("experiment: %s, row %d (%s): %w", d.Name, row+1, strings.Join(r.Keys, ", "), err)
 	}
 	return s, nil
-}
-
-func cmpOr(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -35,5 +36,5 @@ func (d Declaration) Scaled(p Profile) string {
 	if p == Full {
 		return ""
 	}
-	return strings.TrimSpace("scaled down: " + cmpOr(d.ShortNote, "see the settings"))
+	return strings.TrimSpace("scaled down: " + cmp.Or(d.ShortNote, "see the settings"))
 }

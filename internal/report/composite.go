@@ -74,7 +74,7 @@ func InlineComposite(c Composite, r Report) (Inline, error) {
 		SVG: template.HTML(svg), Facts: provenance(r, Summarize(r)), Command: CleanLines(r.Command),
 	}
 	if !r.Created.IsZero() {
-		in.Facts = append(in.Facts, Fact{"Made", createdText(r.Created)})
+		in.Facts = append(in.Facts, Fact{"Made", CreatedText(r.Created)})
 	}
 	for i, g := range s.groups {
 		in.Legend = append(in.Legend, LegendEntry{legendText(g), template.CSS("var(--" + groupProperty(i) + ")")})

@@ -101,7 +101,7 @@ func newPage(r Report) (page, error) {
 		TableNote: pageNote(summaries), Provenance: provenance(r, summaries),
 	}
 	if !r.Created.IsZero() {
-		p.Created = createdText(r.Created)
+		p.Created = CreatedText(r.Created)
 	}
 	for _, c := range columns {
 		p.Columns = append(p.Columns, c.long)
@@ -217,8 +217,8 @@ func pageNote(summaries []Summary) string {
 	return note
 }
 
-// createdText is a time as pages show it.
-func createdText(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+// CreatedText is a time as pages show it.
+func CreatedText(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
 
 // provenance is where the report comes from.
 func provenance(r Report, summaries []Summary) []Fact {

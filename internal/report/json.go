@@ -80,10 +80,10 @@ func newJSONRun(group string, run Run) jsonRun {
 	return jsonRun{
 		Label: run.Label, Group: group, Seed: run.Seed,
 		Status: status(run.Log), Message: message(run.Log), Steps: lastStep(run.Log),
-		FinalError: orNull(m.finalError), BestError: orNull(m.bestError),
-		FinalLoss: orNull(m.finalLoss), BestLoss: orNull(m.bestLoss),
-		TrainingLoss: orNull(m.trainingLoss),
-		StepSeconds:  orNull(m.stepSeconds), TotalSeconds: orNull(m.totalSeconds),
+		FinalError: OrNull(m.finalError), BestError: OrNull(m.bestError),
+		FinalLoss: OrNull(m.finalLoss), BestLoss: OrNull(m.bestLoss),
+		TrainingLoss: OrNull(m.trainingLoss),
+		StepSeconds:  OrNull(m.stepSeconds), TotalSeconds: OrNull(m.totalSeconds),
 		Settings: run.Settings,
 	}
 }

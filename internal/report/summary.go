@@ -18,11 +18,11 @@ func (s Stat) MarshalJSON() ([]byte, error) {
 		N    int      `json:"n"`
 		Mean *float64 `json:"mean"`
 		SD   *float64 `json:"sd"`
-	}{s.N, orNull(s.Mean), orNull(s.SD)})
+	}{s.N, OrNull(s.Mean), OrNull(s.SD)})
 }
 
-// orNull is nil, JSON's null, for a number that JSON cannot hold.
-func orNull(v float64) *float64 {
+// OrNull is nil, JSON's null, for a number that JSON cannot hold.
+func OrNull(v float64) *float64 {
 	if !finite(v) {
 		return nil
 	}

@@ -23,7 +23,7 @@ func (t Table) facts() []report.Fact {
 	}
 	created := ""
 	if !t.Created.IsZero() {
-		created = t.Created.UTC().Format("2 January 2006, 15:04 UTC")
+		created = report.CreatedText(t.Created)
 	}
 	var facts []report.Fact
 	for _, f := range []report.Fact{

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"time"
+
+	"github.com/kafisto/kafisto/internal/report"
 )
 
 // jsonDocument is the form of WriteJSON.
@@ -96,24 +97,16 @@ func newJSONTable(t Table) jsonTable {
 
 func newJSONCell(c Cell) jsonCell {
 	out := jsonCell{
-		PaperDiverged: c.PaperDiverged, Ours: []float64{}, Mean: orNull(c.Mean()), SD: orNull(c.SD()),
-		Difference: orNull(c.Difference()), Diverged: c.Diverged, Missing: c.Missing,
+		PaperDiverged: c.PaperDiverged, Ours: []float64{}, Mean: report.OrNull(c.Mean()), SD: report.OrNull(c.SD()),
+		Difference: report.OrNull(c.Difference()), Diverged: c.Diverged, Missing: c.Missing,
 	}
 	if c.Paper != nil {
-		out.Paper = orNull(*c.Paper)
+		out.Paper = report.OrNull(*c.Paper)
 	}
 	for _, v := range c.Ours {
-		if orNull(v) != nil {
+		if report.OrNull(v) != nil {
 			out.Ours = append(out.Ours, v)
 		}
 	}
 	return out
-}
-
-// orNull is nil, JSON's null, for a number that JSON cannot hold.
-func orNull(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }
