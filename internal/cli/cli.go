@@ -38,6 +38,8 @@ type program struct {
 	Offline bool `help:"Never use the network."`
 
 	Train     trainCommand     `cmd:"" help:"Train once."`
+	Eval      evalCommand      `cmd:"" help:"Evaluate what a run has saved."`
+	Generate  generateCommand  `cmd:"" help:"Write text with a language model that was trained."`
 	Compare   compareCommand   `cmd:"" help:"Train with several optimizers and seeds, and compare them."`
 	Reproduce reproduceCommand `cmd:"" help:"Run the paper's experiments, scaled down or in full, and put its numbers beside ours."`
 	Report    reportCommand    `cmd:"" help:"Make the report of run folders again."`

@@ -75,7 +75,7 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 	if _, err := admit(s, o, steps); err != nil { // before anything is downloaded
 		return train.Result{}, err
 	}
-	problem, err := findProblem(ctx, s, o)
+	problem, err := findProblem(ctx, s, o, reading{})
 	if err != nil {
 		return train.Result{}, err
 	}

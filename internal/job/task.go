@@ -82,8 +82,12 @@ func (s Settings) StepsPerEpoch() (int64, error) {
 	return int64(examples / s.BatchSize), nil
 }
 
+// reading is how held-out texts are read: parts side by side, words at a time; 0
+// is the task's own.
+type reading struct{ streams, window int }
+
 // findProblem finds the settings' data and builds the task.
-func findProblem(ctx context.Context, s Settings, o Options) (train.Problem, error) {
+func findProblem(ctx context.Context, s Settings, o Options, r reading) (train.Problem, error) {
 	folder, err := FindData(ctx, s, o)
 	if err != nil {
 		return train.Problem{}, err
@@ -91,7 +95,7 @@ func findProblem(ctx context.Context, s Settings, o Options) (train.Problem, err
 	if s.IsLanguage() {
 		return task.Language{
 			Dataset: s.Dataset, Folder: folder, Model: s.Model, Width: s.Width, Dropout: s.Dropout, Streams: s.BatchSize, Window: s.Window,
-			TrainWords: s.TrainExamples, EvalWords: s.EvalExamples,
+			TrainWords: s.TrainExamples, EvalWords: s.EvalExamples, EvalStreams: r.streams, EvalWindow: r.window,
 		}.Problem()
 	}
 	initializer, err := s.initializer()

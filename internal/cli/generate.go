@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/task"
+)
+
+// generateCommand writes text with a language model.
+type generateCommand struct {
+	savedFlags  `embed:""`
+	Prompt      string  `default:"" help:"Words to go on with, with spaces between them; empty starts a sentence."`
+	Words       int     `default:"100" help:"Words to write."`
+	Temperature float64 `default:"1" help:"1 draws words from the model's probabilities, less is bolder, 0 takes the likeliest."`
+	TopK        int     `name:"top-k" default:"0" help:"Draw from so many likeliest words; 0 means all."`
+	Unknown     bool    `help:"Let it write <unk>, the mark of a word that is not in the vocabulary."`
+	Seed        uint64  `default:"1" help:"Seed of the draws: the same writes the same."`
+}
+
+// Help shows an example.
+func (generateCommand) Help() string {
+	return `Example: kafisto generate runs/words --prompt "the company" --temperature 0.8`
+}
+
+// generated is a text, as JSON.
+type generated struct {
+	Type   string   `json:"type"`
+	Prompt string   `json:"prompt"`
+	Words  []string `json:"words"` // the mark of a sentence's end is one of them
+}
+
+// Run writes the prompt and what the model adds; a sentence ends a line.
+func (c *generateCommand) Run(s *session) error {
+	if c.Words < 1 || c.Words > 1_000_000 {
+		return usage(fmt.Errorf("%d words: give 1 to 1,000,000", c.Words))
+	}
+	if c.Temperature < 0 || c.TopK < 0 {
+		return usage(errors.New("temperature and top-k: give 0 or more of both"))
+	}
+	g := job.Generation{
+		Saved: c.saved(), Prompt: c.Prompt, Words: c.Words, Unknown: c.Unknown,
+		Sampling: task.Sampling{Temperature: c.Temperature, TopK: c.TopK, Seed: c.Seed},
+	}
+	var words []string
+	before := ""
+	text := func(word string) {
+		fmt.Fprint(s.stdout, before, word)
+		before = " "
+	}
+	err := job.Generate(s.ctx, g, s.options(quietConsole{s}), func(word string, endOfSentence bool) bool {
+		switch {
+		case s.json:
+			words = append(words, word)
+		case len(words) == 0 && c.Prompt != "":
+			text(strings.Join(strings.Fields(c.Prompt), " "))
+			fallthrough
+		case !endOfSentence:
+			words = append(words, word)
+			text(word)
+		}
+		if endOfSentence && !s.json {
+			fmt.Fprintln(s.stdout)
+			before = ""
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if s.json {
+		s.object(generated{"generated", c.Prompt, words})
+	} else if before != "" {
+		fmt.Fprintln(s.stdout)
+	}
+	return nil
+}
