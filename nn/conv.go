@@ -108,17 +108,15 @@ func (c *ConvBuilder) Done() *Node {
 		VariableWithShape("weights", shapes.Make(dtype, c.kernel[0], c.kernel[1], in, c.channels))
 	y := conv.Forward(c.x, value(weights, c.x.Graph()), geometry)
 	if c.bias {
-		y = addBias(c.scope, y, fanIn)
+		y = addBias(c.scope, y, FanInUniform(c.scope, fanIn))
 	}
 	return y
 }
 
-// addBias adds the variable "biases", one number for each channel of y's last axis, with PyTorch's
-// starting values.
-func addBias(scope *model.Scope, y *Node, fanIn int) *Node {
+// addBias adds the variable "biases", one number for each channel of y's last axis.
+func addBias(scope *model.Scope, y *Node, initializer model.VariableInitializer) *Node {
 	channels := y.Shape().Dimensions[y.Rank()-1]
-	biases := scope.WithInitializer(FanInUniform(scope, fanIn)).
-		VariableWithShape("biases", shapes.Make(y.DType(), channels))
+	biases := scope.WithInitializer(initializer).VariableWithShape("biases", shapes.Make(y.DType(), channels))
 	return Add(y, alongLastAxis(value(biases, y.Graph()), y.Rank()))
 }
 

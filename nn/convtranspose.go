@@ -98,7 +98,7 @@ func (c *ConvTransposeBuilder) Done() *Node {
 		VariableWithShape("weights", shapes.Make(dtype, c.kernel[0], c.kernel[1], c.channels, in))
 	y := conv.InputGradient(c.x, value(weights, c.x.Graph()), geometry)
 	if c.bias {
-		y = addBias(c.scope, y, fanIn)
+		y = addBias(c.scope, y, FanInUniform(c.scope, fanIn))
 	}
 	return y
 }

@@ -79,7 +79,7 @@ func TestLayersRefuseWrongShapes(t *testing.T) {
 	backend := enginetest.Backend(t, "go")
 	scope := func() *model.Scope { return model.NewStore().RootScope() }
 	for want, build := range map[string]func(x *Node) *Node{
-		"[batch, features]":            func(x *Node) *Node { return Linear(scope(), x, 2) },
+		"[batch, features]":            func(x *Node) *Node { return Linear(scope(), Reshape(x, -1), 2) },
 		"must have a batch":            func(x *Node) *Node { return BatchNorm(scope(), Reshape(x, -1)) },
 		"max pooling: input must be":   MaxPool2x2,
 		"mean pooling: input must be":  MeanPool2x2,
