@@ -44,36 +44,55 @@ func (c *generateCommand) Run(s *session) error {
 		Saved: c.saved(), Prompt: c.Prompt, Words: c.Words, Unknown: c.Unknown,
 		Sampling: task.Sampling{Temperature: c.Temperature, TopK: c.TopK, Seed: c.Seed},
 	}
-	var words []string
-	before := ""
-	text := func(word string) {
-		fmt.Fprint(s.stdout, before, word)
-		before = " "
-	}
-	err := job.Generate(s.ctx, g, s.options(quietConsole{s}), func(word string, endOfSentence bool) bool {
-		switch {
-		case s.json:
-			words = append(words, word)
-		case len(words) == 0 && c.Prompt != "":
-			text(strings.Join(strings.Fields(c.Prompt), " "))
-			fallthrough
-		case !endOfSentence:
-			words = append(words, word)
-			text(word)
-		}
-		if endOfSentence && !s.json {
-			fmt.Fprintln(s.stdout)
-			before = ""
-		}
-		return true
-	})
-	if err != nil {
+	w := &textWriter{session: s, pending: strings.Fields(c.Prompt)}
+	if err := job.Generate(s.ctx, g, s.options(quietConsole{s}), w.write); err != nil {
 		return err
 	}
+	w.end()
 	if s.json {
-		s.object(generated{"generated", c.Prompt, words})
-	} else if before != "" {
-		fmt.Fprintln(s.stdout)
+		s.object(generated{"generated", c.Prompt, w.words})
 	}
 	return nil
+}
+
+// textWriter prints words as they come, a sentence a line; with --json it keeps
+// them.
+type textWriter struct {
+	session *session
+	pending []string // the prompt, until there is a first word
+	words   []string
+	inLine  bool
+}
+
+func (w *textWriter) write(word string, endOfSentence bool) bool {
+	w.words = append(w.words, word)
+	for _, p := range w.pending {
+		w.print(p)
+	}
+	w.pending = nil
+	if endOfSentence {
+		w.end()
+	} else {
+		w.print(word)
+	}
+	return w.session.ctx.Err() == nil
+}
+
+func (w *textWriter) print(word string) {
+	if w.session.json {
+		return
+	}
+	if w.inLine {
+		word = " " + word
+	}
+	fmt.Fprint(w.session.stdout, word)
+	w.inLine = true
+}
+
+// end ends the line, if there is one.
+func (w *textWriter) end() {
+	if w.inLine {
+		fmt.Fprintln(w.session.stdout)
+	}
+	w.inLine = false
 }
