@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/train"
@@ -135,7 +136,7 @@ func languageModel(network models.LanguageModel, streams int) func(*model.Scope,
 		var carried []*model.Variable
 		var state []*graph.Node
 		for i, shape := range network.State(streams) {
-			v := scope.In(stateScope).WithInitializer(zeros).VariableWithShape(fmt.Sprintf("state%d", i), shape).SetTrainable(false)
+			v := scope.In(stateScope).WithInitializer(initializer.Zero).VariableWithShape(fmt.Sprintf("state%d", i), shape).SetTrainable(false)
 			carried = append(carried, v)
 			state = append(state, graph.Mul(v.NodeValue(g), goesOn))
 		}
