@@ -20,7 +20,6 @@ import (
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/models"
-	"github.com/kafisto/kafisto/nn"
 )
 
 // Settings are everything that decides a run's result, and its engine and data

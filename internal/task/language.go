@@ -133,10 +133,11 @@ func languageModel(network models.LanguageModel, streams int) func(*model.Scope,
 			return append([]*graph.Node{logits}, next...)
 		}
 		goesOn := graph.OneMinus(inputs[1])
+		within := scope.In(stateScope).WithInitializer(initializer.Zero)
 		var carried []*model.Variable
 		var state []*graph.Node
 		for i, shape := range network.State(streams) {
-			v := scope.In(stateScope).WithInitializer(initializer.Zero).VariableWithShape(fmt.Sprintf("state%d", i), shape).SetTrainable(false)
+			v := within.VariableWithShape(fmt.Sprintf("state%d", i), shape).SetTrainable(false)
 			carried = append(carried, v)
 			state = append(state, graph.Mul(v.NodeValue(g), goesOn))
 		}
