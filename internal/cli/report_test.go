@@ -152,6 +152,9 @@ func TestShortCommands(t *testing.T) {
 		{[]string{"engine"}, "part of this program", "engine"},
 		{[]string{"engine"}, "kernels for xla:cpu: ", "build"},
 		{[]string{"data", "list"}, "cifar100-coarse", "data"},
+		{[]string{"data", "list"}, "words, 10000 different", "data"},
+		{[]string{"data", "check", "shakespeare"}, "264717 training, 14066 validation and 12802 held-out words", "checked"},
+		{[]string{"data", "fetch", "shakespeare", "--offline"}, "nothing to fetch", "fetched"},
 		{[]string{"data", "check", "fashion-sample"}, "10000 training and 2000 held-out", "checked"},
 		{[]string{"data", "fetch", "fashion-sample", "--offline"}, "nothing to fetch", "fetched"},
 	} {
