@@ -77,7 +77,7 @@ func (s Settings) StepsPerEpoch() (int64, error) {
 		examples = s.TrainExamples
 	}
 	if info.Kind == data.KindText {
-		return data.WindowsPerEpoch(examples, s.BatchSize, s.Window), nil
+		return int64(max(examples/s.BatchSize-1, 0) / s.Window), nil // as data.Windows.Steps
 	}
 	return int64(examples / s.BatchSize), nil
 }

@@ -62,9 +62,9 @@ func (l Language) Problem() (train.Problem, error) {
 		return fail(err)
 	}
 	p := LanguageProblem(network, l.Streams)
-	p.Name, p.StepsPerEpoch = fmt.Sprintf("%s with %s", info.Title, l.Model), windows.Steps()
+	p.Name, p.StepsPerEpoch = fmt.Sprintf("%s with %s", info.Title, l.Model), int64(windows.Steps())
 	p.Train = func(ctx context.Context, fromStep int64) (train.Stream, error) {
-		return &trainingWords{ctx, windows, fromStep}, nil
+		return &trainingWords{ctx, windows, [2]int{l.Window, l.Streams}, fromStep}, nil
 	}
 	if l.EvalStreams == 0 {
 		l.EvalStreams = evalStreams
@@ -162,6 +162,7 @@ func startingState(network models.LanguageModel, streams int) []*tensors.Tensor 
 type trainingWords struct {
 	ctx     context.Context
 	windows *data.Windows
+	shape   [2]int // of a window: time, streams
 	step    int64
 }
 
@@ -177,8 +178,8 @@ func (t *trainingWords) Next() (train.Batch, error) {
 		starts = 1
 	}
 	return train.Batch{
-		Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(w.Words, w.Time, w.Streams), tensors.FromScalar(starts)},
-		Labels: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(w.Targets, w.Time, w.Streams)},
+		Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(w.Words, t.shape[:]...), tensors.FromScalar(starts)},
+		Labels: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(w.Targets, t.shape[:]...)},
 		Size:   len(w.Words),
 	}, nil
 }
@@ -196,7 +197,7 @@ func evaluationSplit(name string, words []int32, text *data.Text, streams, windo
 		Name:              name,
 		UnigramPerplexity: unigramPerplexity(text.Train, words, text.Vocabulary.Len()),
 		Open: func(context.Context) (train.Stream, error) {
-			return &heldOutWords{evaluation: evaluation}, nil
+			return &heldOutWords{evaluation: evaluation, shape: [2]int{window, streams}}, nil
 		},
 	}, nil
 }
@@ -204,29 +205,27 @@ func evaluationSplit(name string, words []int32, text *data.Text, streams, windo
 // heldOutWords is the windows of a held-out text.
 type heldOutWords struct {
 	evaluation *data.Evaluation
+	shape      [2]int // of a window: time, streams
 	next       int
 }
 
 // Next implements train.Stream.
 func (h *heldOutWords) Next() (train.Batch, error) {
-	if h.next == h.evaluation.Batches() {
+	if h.next == h.evaluation.Steps() {
 		return train.Batch{}, io.EOF
 	}
-	b := h.evaluation.Batch(h.next)
+	w := h.evaluation.Window(h.next)
 	h.next++
 	size := 0
-	for _, counts := range b.Counted {
+	for _, counts := range w.Counted {
 		if counts {
 			size++
 		}
 	}
 	return train.Batch{
-		Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(b.Words, b.Time, b.Streams)},
-		Labels: []*tensors.Tensor{
-			tensors.FromFlatDataAndDimensions(b.Targets, b.Time, b.Streams),
-			tensors.FromFlatDataAndDimensions(b.Counted, b.Time, b.Streams),
-		},
-		Size: size,
+		Inputs: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(w.Words, h.shape[:]...)},
+		Labels: []*tensors.Tensor{tensors.FromFlatDataAndDimensions(w.Targets, h.shape[:]...), tensors.FromFlatDataAndDimensions(w.Counted, h.shape[:]...)},
+		Size:   size,
 	}, nil
 }
 
