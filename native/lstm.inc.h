@@ -22,10 +22,12 @@ enum {
   CACHE = 768 << 10      // bytes of weights that stay in the cache of a core
 };
 
+INLINE vf where(vi condition, vf x, vf y) { return (vf)(((vi)x & condition) | ((vi)y & ~condition)); }
+
 // bounded is x between -limit and limit, and NaN of NaN.
 INLINE vf bounded(vf x, float limit) {
-  vi low = x < splat(-limit), high = x > splat(limit);
-  return (vf)(((vi)splat(-limit) & low) | ((vi)splat(limit) & high) | ((vi)x & ~(low | high)));
+  vf below = where(x > limit, splat(limit), x);
+  return where(below < -limit, splat(-limit), below);
 }
 
 // exponential gives a and b with exp(x) = b + a b, where b is a power of two and
@@ -200,11 +202,19 @@ static void pack_units(void *argument, int64_t panel, int thread) {
       store(to, load_some(k->weights + (i * GATES + g) * size + unit, left));
 }
 
+// fetch calls n numbers into the cache.
+INLINE void fetch(const float *p, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16)
+    __builtin_prefetch(p + i);
+}
+
 static void forward_step(const recurrence *k, int64_t t, int64_t row, int64_t rows, int64_t panel, int64_t next) {
   int64_t size = k->w->size, state = k->w->batch * size, unit = panel * VL, left = size - unit;
   const float *outputs = t == 0 ? k->hidden : k->outputs + (t - 1) * state;
   const float *cells = t == 0 ? k->cell : k->cells + (t - 1) * state;
   float z[ROW_CHUNK * PANEL_UNITS];
+  for (int64_t i = 0; i < rows * GATES; i++)
+    fetch(k->sums + t * state * GATES + (row * GATES + i) * size + unit, VL);
   product(k, panel, outputs + row * size, size, rows, z, next);
   for (int64_t m = 0; m < rows; m++) {
     int64_t at = (row + m) * size + unit;
@@ -275,6 +285,8 @@ INLINE void backward_gates(const recurrence *k, int64_t t, int64_t row, int64_t 
 static void backward_step(const recurrence *k, int64_t step, int64_t row, int64_t rows, int64_t panel, int64_t next) {
   int64_t size = k->w->size, state = k->w->batch * size, t = k->w->steps - 1 - step, unit = panel * PANEL_UNITS;
   float z[ROW_CHUNK * PANEL_UNITS];
+  for (int64_t i = 0; t >= 0 && i < rows * SAVED; i++)
+    fetch(k->saved + t * state * SAVED + (row * SAVED + i) * size + unit, min64(PANEL_UNITS, size - unit));
   if (step > 0)
     product(k, panel, k->d_sums + (t + 1) * state * GATES + row * GATES * size, GATES * size, rows, z, next);
   else
