@@ -148,7 +148,7 @@ func (r Result) Status() string {
 		return fmt.Sprintf("%d of %d diverged", r.Diverged, n)
 	case r.class() == finished:
 		return "done"
-	case r.Epochs == 0 && len(r.records) == 0:
+	case r.Finished == 0 && len(r.records) == 0:
 		return "not run"
 	case n == 1:
 		return "in progress"

@@ -62,11 +62,10 @@ func New(p Plan) (*Search, error) {
 	seen := map[string]bool{}
 	for i, values := range combinations {
 		t := Trial{Number: i + 1, Values: values}
-		if text := s.Text(t); seen[text] {
+		if seen[s.Text(t)] {
 			continue
-		} else {
-			seen[text] = true
 		}
+		seen[s.Text(t)] = true
 		if t.Settings, err = s.settings(values); err != nil {
 			return nil, err
 		}
