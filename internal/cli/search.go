@@ -39,6 +39,7 @@ type searchCommand struct {
 // Help shows examples.
 func (searchCommand) Help() string {
 	return `Example, every combination: kafisto search --optimizer sgd --over learning-rate=0.01,0.1,1 --over momentum=0,0.9
+
 Example, drawn at random: kafisto search --optimizer sgd --trials 20 --over learning-rate=log:0.001..10 --over augment=true,false
 
 The same command goes on with a search that was stopped; with more --trials, values, --seeds or --epochs it grows. Given several times at once on one folder, each run is done by one of them. The best settings are left in DIR/best.json, for kafisto train --settings.`
