@@ -1,8 +1,6 @@
 package models
 
 import (
-	"fmt"
-
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -31,7 +29,7 @@ func lstm(c LanguageConfig) LanguageModel {
 			embedding := nn.NewEmbedding(scope.In("embedding"), words.Graph(), state[0].DType(), c.Vocabulary, c.Width, nil)
 			x := nn.Dropout(scope, embedding.Lookup(words), c.Dropout)
 			for layer := range lstmLayers {
-				outputs, hidden, cell := nn.LSTM(scope.In(fmt.Sprintf("lstm%d", layer+1)), x, state[2*layer], state[2*layer+1])
+				outputs, hidden, cell := nn.LSTM(scope.In("lstm%d", layer+1), x, state[2*layer], state[2*layer+1])
 				x = nn.Dropout(scope, outputs, c.Dropout)
 				next = append(next, hidden, cell)
 			}

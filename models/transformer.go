@@ -1,7 +1,6 @@
 package models
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -38,7 +37,7 @@ func TinyTransformer(c LanguageConfig) LanguageModel {
 			x = Add(x, nn.SinusoidalPositions(g, dtype, words.Shape().Dim(0), c.Width))
 			x = nn.Dropout(scope, x, c.Dropout)
 			for i := range transformerLayers {
-				x = layer.Apply(scope.In(fmt.Sprintf("layer%d", i+1)), x)
+				x = layer.Apply(scope.In("layer%d", i+1), x)
 			}
 			return embedding.Logits(x), nil
 		},
