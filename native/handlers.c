@@ -150,6 +150,32 @@ static ffi_error *norm_backward(ffi_call *call) {
                                                   result(call, 2), shortcut ? result(call, 3) : 0));
 }
 
+static ffi_error *lstm_forward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const lstm_window *w = (const lstm_window *)numbers(call, sizeof *w / sizeof(int64_t));
+  if (!w || !has_buffers(&call->arguments, 4) || !has_buffers(&call->results, 4))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->lstm_forward(t, w, argument(call, 0), argument(call, 1), argument(call, 2),
+                                                 argument(call, 3), result(call, 0), result(call, 1), result(call, 2),
+                                                 result(call, 3)));
+}
+
+static ffi_error *lstm_backward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const lstm_window *w = (const lstm_window *)numbers(call, sizeof *w / sizeof(int64_t));
+  if (!w || !has_buffers(&call->arguments, 6) || !has_buffers(&call->results, 3))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->lstm_backward(t, w, argument(call, 0), argument(call, 1), argument(call, 2),
+                                                  argument(call, 3), argument(call, 4), argument(call, 5),
+                                                  result(call, 0), result(call, 1), result(call, 2)));
+}
+
 // layers takes the filter's layers from the only attribute, their sizes.
 static filter layers(const ffi_call *call) {
   const ffi_array *a = attribute(call);
@@ -267,6 +293,8 @@ static const struct {
     {"kafisto_winograd_weight_gradient", winograd_weight_gradient},
     {"kafisto_norm_forward", norm_forward},
     {"kafisto_norm_backward", norm_backward},
+    {"kafisto_lstm_forward", lstm_forward},
+    {"kafisto_lstm_backward", lstm_backward},
     {"kafisto_filter_predict", filter_predict},
     {"kafisto_filter_sums", filter_sums},
     {"kafisto_filter_correct", filter_correct},

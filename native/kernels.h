@@ -24,6 +24,12 @@ typedef struct normalization {
   int64_t relu;    // whether the rectifier follows
 } normalization;
 
+// lstm_window is what the recurrent part of an LSTM layer runs over, see
+// nn.LSTM. The field order is that of LSTM.geometry in Go.
+typedef struct lstm_window {
+  int64_t steps, batch, size;
+} lstm_window;
+
 // filter is the layers that KaFiStO trains: numbers of parameters. The sizes
 // are Filter.sizes in Go.
 typedef struct filter {
@@ -55,6 +61,16 @@ typedef struct kernels {
   int (*norm_backward)(team *t, const normalization *n, const float *dy, const float *x, const float *mean,
                        const float *variance, const float *scale, const float *offset, const float *y, float *dx,
                        float *d_scale, float *d_offset, float *d_shortcut);
+  // A window of an LSTM layer from the sums of its gates without the recurrent
+  // part, [steps, batch, 4 size]: outputs and cells, [steps, batch, size], the
+  // last cell, and what backward needs besides, [steps, batch, 5 size].
+  int (*lstm_forward)(team *t, const lstm_window *w, const float *sums, const float *weights, const float *hidden,
+                      const float *cell, float *outputs, float *next_cell, float *cells, float *saved);
+  // Its gradients by the sums and the state before the window, from those that
+  // arrive at the outputs and the last cell.
+  int (*lstm_backward)(team *t, const lstm_window *w, const float *weights, const float *cell, const float *cells,
+                       const float *saved, const float *d_outputs, const float *d_next_cell, float *d_sums,
+                       float *d_hidden, float *d_cell);
   // KaFiStO's prediction: next_average = beta average + (1 - beta) x, if there
   // is one to be written; distances, one a layer, of (x - the newest average)^2,
   // if there is any; next_x = x + p. Outputs may be the inputs' own memory.

@@ -5,6 +5,7 @@
 #include "direct.inc.h"
 #include "winograd.inc.h"
 #include "norm.inc.h"
+#include "lstm.inc.h"
 #include "filter.inc.h"
 
 static const kernels table = {NAME,
@@ -12,6 +13,8 @@ static const kernels table = {NAME,
                               {winograd_forward, winograd_input_gradient, winograd_weight_gradient},
                               norm_forward,
                               norm_backward,
+                              lstm_forward,
+                              lstm_backward,
                               filter_predict,
                               filter_sums,
                               filter_correct};

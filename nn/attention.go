@@ -33,23 +33,23 @@ func CausalSelfAttention(scope *model.Scope, x *Node, heads int, dropout float64
 		exceptions.Panicf("nn: attention %s: number of heads is %d, it must divide the width, %d", scope.Scope(), heads, width)
 	}
 	joint := linear(scope.In("projection"), x, 3*width, XavierUniform(scope), initializer.Zero)
-	part := func(i int) *Node { // queries, keys or values, [time, batch*heads, width/heads]
-		return Reshape(Slice(joint, AxisRange(), AxisRange(), AxisRange(i*width, (i+1)*width)), time, batch*heads, width/heads)
+	part := func(i int) *Node { // queries, keys or values, [batch*heads, time, width/heads]
+		columns := Slice(joint, AxisRange(), AxisRange(), AxisRange(i*width, (i+1)*width))
+		return Transpose(Reshape(columns, time, batch*heads, width/heads), 0, 1)
 	}
-	weights := attentionWeights(part(0), part(1))
-	weights = Dropout(scope, weights, dropout)
-	mixed := DotGeneral(weights, []int{2}, []int{0}, part(2), []int{0}, []int{1}) // [batch*heads, time, width/heads]
+	weights := Dropout(scope, attentionWeights(part(0), part(1)), dropout)
+	mixed := DotGeneral(weights, []int{2}, []int{0}, part(2), []int{1}, []int{0}) // [batch*heads, time, width/heads]
 	mixed = Reshape(Transpose(mixed, 0, 1), time, batch, width)
 	return linear(scope.In("output"), mixed, width, FanInUniform(scope, width), initializer.Zero)
 }
 
-// attentionWeights is the causal softmax of the scaled products of queries and keys, [time, n, size]
+// attentionWeights is the causal softmax of the scaled products of queries and keys, [n, time, size]
 // each, over the keys: [n, time, time].
 func attentionWeights(queries, keys *Node) *Node {
 	g, dtype := queries.Graph(), queries.DType()
-	time, size := queries.Shape().Dimensions[0], queries.Shape().Dimensions[2]
+	time, size := queries.Shape().Dimensions[1], queries.Shape().Dimensions[2]
 	queries = MulScalar(queries, 1/math.Sqrt(float64(size)))
-	scores := DotGeneral(queries, []int{2}, []int{1}, keys, []int{2}, []int{1})
+	scores := DotGeneral(queries, []int{2}, []int{0}, keys, []int{2}, []int{0})
 	square := shapes.Make(dtypes.Int32, 1, time, time)
 	future := GreaterThan(Iota(g, square, 2), Iota(g, square, 1))
 	return Softmax(Where(future, Infinity(g, dtype, -1), scores), -1)

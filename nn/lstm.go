@@ -1,12 +1,14 @@
 package nn
 
 import (
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/kafisto/kafisto/internal/gradient"
+	"github.com/kafisto/kafisto/native"
 )
 
 // LSTM runs one LSTM layer over a window of a sequence: x is [time, batch, in], and hidden and cell,
@@ -39,7 +41,11 @@ func LSTM(scope *model.Scope, x, hidden, cell *Node) (outputs, nextHidden, nextC
 	steps, batch := x.Shape().Dimensions[0], x.Shape().Dimensions[1]
 	parts := Dot(Reshape(x, steps*batch, in), inputWeights).Product()
 	parts = Reshape(Add(parts, alongLastAxis(biases, 2)), steps, batch, 4*size)
-	outputs, nextCell = recurrence(parts, recurrentWeights, hidden, cell)
+	if native.Available(g.Backend()) && x.DType() == dtypes.Float32 {
+		outputs, nextCell = nativeRecurrence(parts, recurrentWeights, hidden, cell)
+	} else {
+		outputs, nextCell = recurrence(parts, recurrentWeights, hidden, cell)
+	}
 	return outputs, at(outputs, steps-1), nextCell
 }
 

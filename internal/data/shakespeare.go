@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 )
 
 // tinyShakespeare is the beginning of Shakespeare's plays that A. Karpathy put
@@ -77,12 +78,16 @@ func withoutRare(all *Vocabulary, words []int32, least int) *Vocabulary {
 		counts[n]++
 	}
 	kept := newVocabulary()
+	renumbered := slices.Repeat([]int32{-1}, all.Len())
 	for i, n := range words {
-		word := unknownWord
-		if counts[n] >= least {
-			word = all.words[n]
+		if renumbered[n] < 0 {
+			word := unknownWord
+			if counts[n] >= least {
+				word = all.words[n]
+			}
+			renumbered[n], _ = kept.add([]byte(word))
 		}
-		words[i], _ = kept.add([]byte(word))
+		words[i] = renumbered[n]
 	}
 	return kept
 }

@@ -13,7 +13,7 @@ import (
 // Limits of a file of text, after unpacking. WikiText-2's largest has 11 MB, and
 // its longest lines a few thousand bytes.
 const (
-	maxText = 64 << 20 // bytes
+	maxText = 16 << 20 // bytes
 	maxLine = 1 << 20  // bytes of a line
 	maxWord = 1 << 10  // bytes of a word
 )

@@ -90,9 +90,10 @@ type stretch struct{ start, counted, end int }
 // NewEvaluation cuts words into streams consecutive parts, of which the last may be
 // shorter or empty, and reads them in step, window words at a time. Before each part
 // but the first its stream predicts the warmUp words that precede it, or as many as
-// there are, which are not counted: the state that it carries is then as if it had
-// read on from the start. The word before the first one is before, the
-// end-of-sentence mark of the vocabulary. The words are shared, not copied.
+// there are, which are not counted, so that the state that it carries is near that of
+// one stream which reads all (the same, where the warm-up reaches the start of the
+// text). The word before the first one is before, the end-of-sentence mark of the
+// vocabulary. The words are shared, not copied.
 func NewEvaluation(words []int32, before int32, streams, window, warmUp int) (*Evaluation, error) {
 	if err := checkWindow(streams, window); err != nil {
 		return nil, err
