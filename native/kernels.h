@@ -30,6 +30,12 @@ typedef struct lstm_window {
   int64_t steps, batch, size;
 } lstm_window;
 
+// cross_entropy is the cross entropy of [rows, classes] logits with a label a
+// row. The field order is that of CrossEntropy.geometry in Go.
+typedef struct cross_entropy {
+  int64_t rows, classes;
+} cross_entropy;
+
 // filter is the layers that KaFiStO trains: numbers of parameters. The sizes
 // are Filter.sizes in Go.
 typedef struct filter {
@@ -71,6 +77,16 @@ typedef struct kernels {
   int (*lstm_backward)(team *t, const lstm_window *w, const float *weights, const float *cell, const float *cells,
                        const float *saved, const float *d_outputs, const float *d_next_cell, float *d_sums,
                        float *d_hidden, float *d_cell);
+  // losses = -log softmax(logits + biases)[label], 0 where the label is out of
+  // range, with each row's largest number and the sum of the exponentials of
+  // all less it; biases may be NULL.
+  int (*cross_entropy_forward)(team *t, const cross_entropy *c, const float *logits, const int32_t *labels,
+                               const float *biases, float *losses, float *largest, float *sums);
+  // The gradients of sum(losses * adjoint); d_logits may be the logits' own
+  // memory, d_biases is given where there are biases.
+  int (*cross_entropy_backward)(team *t, const cross_entropy *c, const float *adjoint, const float *logits,
+                                const int32_t *labels, const float *largest, const float *sums, const float *biases,
+                                float *d_logits, float *d_biases);
   // KaFiStO's prediction: next_average = beta average + (1 - beta) x, if there
   // is one to be written; distances, one a layer, of (x - the newest average)^2,
   // if there is any; next_x = x + p. Outputs may be the inputs' own memory.

@@ -7,6 +7,7 @@
 #include "norm.inc.h"
 #include "lstm.inc.h"
 #include "filter.inc.h"
+#include "softmax.inc.h"
 
 static const kernels table = {NAME,
                               {direct_forward, direct_input_gradient, direct_weight_gradient},
@@ -15,6 +16,8 @@ static const kernels table = {NAME,
                               norm_backward,
                               lstm_forward,
                               lstm_backward,
+                              cross_entropy_forward,
+                              cross_entropy_backward,
                               filter_predict,
                               filter_sums,
                               filter_correct};

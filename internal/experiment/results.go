@@ -150,17 +150,10 @@ func (r Result) cell(row, column int) []Finished {
 
 // Status says in words how far a run is.
 func (f Finished) Status() string {
-	switch {
-	case f.State.Diverged:
-		return "diverged"
-	case f.State.Done:
-		return "done"
-	case f.NoData:
+	if f.NoData && !f.State.Done {
 		return "no data"
-	case f.State.Step > 0:
-		return fmt.Sprintf("in progress (step %d of %d)", f.State.Step, f.State.Steps)
 	}
-	return "not run"
+	return f.State.Text()
 }
 
 // newCell gathers a measure over the seeds of a cell.
@@ -188,17 +181,14 @@ func newCell(runs []Finished, m measure) paper.Cell {
 	return c
 }
 
-// last is the run's evaluation of the deciding split, which is the first one
-// evaluated, after its last step; nil without one.
+// last is the run's deciding evaluation after its last step; nil without one.
 func (f Finished) last() *runlog.Eval {
 	if f.State.Record == nil {
 		return nil
 	}
-	evals := f.State.Record.Log.Evals
-	for i := len(evals) - 1; i >= 0; i-- {
-		if evals[i].Split == evals[0].Split && evals[i].Step == f.State.Step {
-			return &evals[i]
-		}
+	evals := f.State.Record.Log.Deciding()
+	if n := len(evals); n > 0 && evals[n-1].Step == f.State.Step {
+		return &evals[n-1]
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func cells(summaries []Summary, columns []column) [][]cell {
 		best := FormatNumber(c.best(summaries), decimals)
 		for i, s := range summaries {
 			st := c.pick(s)
-			text := formatStat(st, decimals, spread)
+			text := FormatStat(st, decimals, spread)
 			if st.N == 0 && s.Diverged > 0 && c.fits(s) {
 				text = statusDiverged
 			}
@@ -171,9 +171,9 @@ func (c column) places(summaries []Summary) int {
 	return min(max(places, 0), 6)
 }
 
-// formatStat is "mean ± sd", with a dash for a deviation or a mean that does
+// FormatStat is "mean ± sd", with a dash for a deviation or a mean that does
 // not exist; without spread it is the mean alone.
-func formatStat(s Stat, decimals int, spread bool) string {
+func FormatStat(s Stat, decimals int, spread bool) string {
 	if s.N == 0 {
 		return Dash
 	}

@@ -74,7 +74,7 @@ func perplexityHeadline(summaries []Summary) string {
 	var tests []string
 	for _, s := range w.groups {
 		if s.TestPerplexity.N > 0 {
-			tests = append(tests, formatStat(s.TestPerplexity, bestPerplexityColumn.decimals, severalSeeds(summaries)))
+			tests = append(tests, FormatStat(s.TestPerplexity, bestPerplexityColumn.decimals, severalSeeds(summaries)))
 		}
 	}
 	if len(tests) == len(w.groups) {
