@@ -53,7 +53,7 @@ func (s *session) showEval(e runlog.Eval) {
 	switch {
 	case s.json:
 		s.object(e)
-	case e.Perplexity > 0:
+	case e.IsLanguage():
 		s.line("%s perplexity %.4f, loss %.6f, %d words, step %d (guessing by frequency: %.1f)", e.Split, e.Perplexity, e.Loss, e.Examples, e.Step, e.UnigramPerplexity)
 	default:
 		s.line("%s top-1 error %.2f %%, top-5 error %.2f %%, loss %.6f, %d images, step %d", e.Split, e.Top1Error, e.Top5Error, e.Loss, e.Examples, e.Step)

@@ -53,7 +53,7 @@ func Estimate(ctx context.Context, results []Result, measure StepTime) (map[stri
 func kind(s job.Settings) string {
 	size := ""
 	if info, err := data.Describe(s.Dataset); err == nil {
-		size = fmt.Sprint(info.Height, info.Width, info.Channels)
+		size = fmt.Sprint(info.Height, info.Width, info.Channels, info.Vocabulary, s.Window)
 	}
 	return fmt.Sprint(s.Model, " ", s.Width, " ", s.BatchSize, " ", size)
 }
@@ -70,6 +70,9 @@ func evaluationSteps(s job.Settings, steps int64) float64 {
 	}
 	if s.EvalExamples > 0 {
 		examples = s.EvalExamples
+		if s.IsLanguage() {
+			examples *= 2 // of each held-out text
+		}
 	}
 	every := s.EvalEvery
 	if every == 0 {

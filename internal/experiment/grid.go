@@ -33,13 +33,13 @@ func (d Declaration) Cells(profile Profile, seeds []int64) ([]Cell, error) {
 			if err != nil {
 				return nil, err
 			}
-			if !d.absent(row, column) {
+			if !d.absent(profile, row, column) {
 				places = append(places, place{row, column, s.Canonical()})
 			}
 		}
 	}
 	if len(places) == 0 {
-		return nil, fmt.Errorf("experiment: %s has no cells: all of the paper's numbers are null; leave them out to run all", d.Name)
+		return nil, fmt.Errorf("experiment: %s has no cells where it is %s: all of the paper's numbers are null, or all columns full-only; leave that out to run all", d.Name, profile)
 	}
 	var cells []Cell
 	for _, seed := range seeds {

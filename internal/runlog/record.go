@@ -53,7 +53,7 @@ type Eval struct {
 	Type      string  `json:"type"`
 	Step      int64   `json:"step"`
 	Epoch     float64 `json:"epoch"`
-	Split     string  `json:"split"` // validation or test
+	Split     string  `json:"split"` // Validation or Test
 	Loss      float64 `json:"loss"`
 	Top1Error float64 `json:"top1_error"` // percent; 0 where there are no classes
 	Top5Error float64 `json:"top5_error"` // percent; 0 where there are no classes
