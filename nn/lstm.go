@@ -17,7 +17,8 @@ import (
 //
 // Gradients flow to x, hidden, cell and the variables, also by way of nextHidden and nextCell. For
 // backpropagation through time that is cut between windows, pass the state on as numbers, or through
-// StopGradient.
+// StopGradient. In float32, where the backend has the kernels of package native, they run the window,
+// and the layer can be differentiated once; otherwise as often as one likes.
 //
 // It creates in scope the trainable "input_weights", [in, 4*size], "recurrent_weights", [size,
 // 4*size], and "biases", [4*size], whose columns are those of the input gate, the forget gate, the
