@@ -175,3 +175,38 @@ func TestDivergedRunExitsWithItsCode(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTrainALanguageModel(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	args := []string{"train", "--dataset=shakespeare", "--model=tiny-lstm", "--width=8", "--batch-size=4", "--window=5", "--steps=4",
+		"--eval-every=2", "--train-examples=200", "--eval-examples=60", "--engine=go", "--optimizer=adam"}
+	r := succeed(t, with(args, "--dir", dir)...)
+	best, ok := record(t, dir).Log.LowestLoss()
+	if !ok || !best.IsLanguage() || best.UnigramPerplexity <= 1 {
+		t.Fatalf("best evaluation %+v", best)
+	}
+	for _, want := range []string{" validation perplexity ", " test perplexity "} {
+		if strings.Count(r.stderr, want) != 2 {
+			t.Errorf("progress %q has not twice %q", r.stderr, want)
+		}
+	}
+	for _, want := range []string{"validation perplexity ", "; best perplexity ", " (guessing by frequency: ", "\ntest perplexity "} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("standard output %q lacks %q", r.stdout, want)
+		}
+	}
+	if both := r.stdout + r.stderr; strings.Contains(both, "error") || strings.Contains(both, "image") {
+		t.Errorf("errors of a language model: %q, %q", r.stdout, r.stderr)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
+	if err != nil || !strings.Contains(string(page), "scaled down: 200 training words, 60 validation words, 60 test words") {
+		t.Errorf("the page does not say how it is scaled down (%v)", err)
+	}
+
+	printed := succeed(t, with(args, "--json", "--dir", dir+"2")...)
+	result := ofType(objects(t, printed.stdout), "result")[0]
+	test, _ := result["test"].(map[string]any)
+	if chosen, _ := result["best"].(map[string]any); test["split"] != "test" || test["step"] != chosen["step"] || test["perplexity"] == nil {
+		t.Errorf("result %v", result)
+	}
+}

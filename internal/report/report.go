@@ -1,5 +1,5 @@
-// Package report turns run logs into a terminal table, JSON, figures (PNG and
-// SVG) and one self-contained HTML page. It reads run logs and nothing else.
+// Package report turns run logs into a terminal table, JSON, CSV, figures (PNG
+// and SVG) and one self-contained HTML page. It reads run logs and nothing else.
 //
 // Runs with the same Group are seeds of one optimizer: tables show their mean
 // and standard deviation, figures draw them in one colour.

@@ -12,12 +12,24 @@ const (
 // perplexity and no errors.
 func (r Eval) IsLanguage() bool { return r.Perplexity > 0 }
 
-// LowestLoss returns the evaluation of the split with the lowest loss, the first
-// of those; false where there is none.
-func (l *Log) LowestLoss(split string) (Eval, bool) {
-	lowest, found := Eval{Loss: math.Inf(1)}, false
+// Deciding are the evaluations by which runs are compared, in the order of
+// logging: those of the split that was evaluated first.
+func (l *Log) Deciding() []Eval {
+	var evals []Eval
 	for _, e := range l.Evals {
-		if e.Split == split && e.Loss < lowest.Loss {
+		if e.Split == l.Evals[0].Split {
+			evals = append(evals, e)
+		}
+	}
+	return evals
+}
+
+// LowestLoss returns the first of the deciding evaluations with the lowest loss;
+// false where there is none.
+func (l *Log) LowestLoss() (Eval, bool) {
+	lowest, found := Eval{Loss: math.Inf(1)}, false
+	for _, e := range l.Deciding() {
+		if e.Loss < lowest.Loss {
 			lowest, found = e, true
 		}
 	}
@@ -35,11 +47,11 @@ func (l *Log) EvalAt(split string, step int64) (Eval, bool) {
 	return Eval{}, false
 }
 
-// TestAtBest returns the evaluation of the test split at the step with the lowest
-// validation loss, which is the one that papers report of language models; false
-// where there is none.
+// TestAtBest returns the evaluation of the test split after the step with the
+// lowest validation loss, which is the one that papers report of language models;
+// false where there is none.
 func (l *Log) TestAtBest() (Eval, bool) {
-	best, ok := l.LowestLoss(Validation)
+	best, ok := l.LowestLoss()
 	if !ok {
 		return Eval{}, false
 	}

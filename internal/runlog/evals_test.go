@@ -8,7 +8,7 @@ func TestEvaluationsOfALog(t *testing.T) {
 		{Step: 2, Split: Validation, Loss: 2}, {Step: 2, Split: Test, Loss: 4},
 		{Step: 3, Split: Validation, Loss: 2}, {Step: 3, Split: Test, Loss: 0.5},
 	}}
-	if e, ok := log.LowestLoss(Validation); !ok || e.Step != 2 {
+	if e, ok := log.LowestLoss(); !ok || e.Step != 2 {
 		t.Errorf("lowest validation loss %+v, want the first of the equal ones", e)
 	}
 	if e, ok := log.TestAtBest(); !ok || e.Step != 2 || e.Split != Test || e.Loss != 4 {

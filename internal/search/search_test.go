@@ -13,6 +13,7 @@ import (
 	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/report"
+	"github.com/kafisto/kafisto/internal/runlog"
 )
 
 // plan is a search over some settings of SGD, with changes.
@@ -304,5 +305,14 @@ func TestResultsOfNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, BestFile)); !os.IsNotExist(err) || len(r.Records(9)) != 0 {
 		t.Errorf("there is a best trial (%v)", err)
+	}
+}
+
+func TestLanguageModelsAreComparedByPerplexity(t *testing.T) {
+	s := job.Defaults()
+	s.Dataset = "shakespeare"
+	m := measureOf(s)
+	if e := (runlog.Eval{Perplexity: 110, Top1Error: 0}); m.name != "validation perplexity" || m.of(e) != 110 {
+		t.Errorf("%s is %v", m.name, m.of(e))
 	}
 }
