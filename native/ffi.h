@@ -71,7 +71,7 @@ typedef struct ffi_metadata_extension {
   ffi_metadata *metadata;
 } ffi_metadata_extension;
 
-enum { FFI_INT64 = 5, FFI_FLOAT32 = 11, FFI_FLOAT64 = 12 };
+enum { FFI_INT32 = 4, FFI_INT64 = 5, FFI_FLOAT32 = 11, FFI_FLOAT64 = 12 };
 
 typedef struct ffi_buffer {
   size_t struct_size;

@@ -150,6 +150,72 @@ static ffi_error *norm_backward(ffi_call *call) {
                                                   result(call, 2), shortcut ? result(call, 3) : 0));
 }
 
+static ffi_error *lstm_forward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const lstm_window *w = (const lstm_window *)numbers(call, sizeof *w / sizeof(int64_t));
+  if (!w || !has_buffers(&call->arguments, 4) || !has_buffers(&call->results, 4))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->lstm_forward(t, w, argument(call, 0), argument(call, 1), argument(call, 2),
+                                                 argument(call, 3), result(call, 0), result(call, 1), result(call, 2),
+                                                 result(call, 3)));
+}
+
+static ffi_error *lstm_backward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const lstm_window *w = (const lstm_window *)numbers(call, sizeof *w / sizeof(int64_t));
+  if (!w || !has_buffers(&call->arguments, 6) || !has_buffers(&call->results, 3))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->lstm_backward(t, w, argument(call, 0), argument(call, 1), argument(call, 2),
+                                                  argument(call, 3), argument(call, 4), argument(call, 5),
+                                                  result(call, 0), result(call, 1), result(call, 2)));
+}
+
+// has_logits says whether a list is float buffers but for the labels, which are
+// number `labels`.
+static int has_logits(const ffi_list *l, int64_t n, int64_t labels) {
+  if (l->size != n)
+    return 0;
+  for (int64_t i = 0; i < n; i++)
+    if (l->buffers[i]->dtype != (i == labels ? FFI_INT32 : FFI_FLOAT32))
+      return 0;
+  return 1;
+}
+
+static ffi_error *cross_entropy_forward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const cross_entropy *c = (const cross_entropy *)numbers(call, sizeof *c / sizeof(int64_t));
+  int biases = call->arguments.size == 3;
+  if (!c || !has_logits(&call->arguments, 2 + biases, 1) || !has_buffers(&call->results, 3))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->cross_entropy_forward(
+                                       t, c, argument(call, 0), (const int32_t *)argument(call, 1),
+                                       biases ? argument(call, 2) : 0, result(call, 0), result(call, 1), result(call, 2)));
+}
+
+static ffi_error *cross_entropy_backward(ffi_call *call) {
+  if (describe(call))
+    return 0;
+  const cross_entropy *c = (const cross_entropy *)numbers(call, sizeof *c / sizeof(int64_t));
+  int biases = call->arguments.size == 6;
+  if (!c || !has_logits(&call->arguments, 5 + biases, 2) || !has_buffers(&call->results, 1 + biases))
+    return mismatch(call);
+  pool p;
+  team *t = gather(call, &p);
+  return finish(call, t, !t ? -1 : best_kernels()->cross_entropy_backward(
+                                       t, c, argument(call, 0), argument(call, 1), (const int32_t *)argument(call, 2),
+                                       argument(call, 3), argument(call, 4), biases ? argument(call, 5) : 0,
+                                       result(call, 0), biases ? result(call, 1) : 0));
+}
+
 // layers takes the filter's layers from the only attribute, their sizes.
 static filter layers(const ffi_call *call) {
   const ffi_array *a = attribute(call);
@@ -267,6 +333,10 @@ static const struct {
     {"kafisto_winograd_weight_gradient", winograd_weight_gradient},
     {"kafisto_norm_forward", norm_forward},
     {"kafisto_norm_backward", norm_backward},
+    {"kafisto_lstm_forward", lstm_forward},
+    {"kafisto_lstm_backward", lstm_backward},
+    {"kafisto_cross_entropy_forward", cross_entropy_forward},
+    {"kafisto_cross_entropy_backward", cross_entropy_backward},
     {"kafisto_filter_predict", filter_predict},
     {"kafisto_filter_sums", filter_sums},
     {"kafisto_filter_correct", filter_correct},

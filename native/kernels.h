@@ -24,6 +24,18 @@ typedef struct normalization {
   int64_t relu;    // whether the rectifier follows
 } normalization;
 
+// lstm_window is what the recurrent part of an LSTM layer runs over, see
+// nn.LSTM. The field order is that of LSTM.geometry in Go.
+typedef struct lstm_window {
+  int64_t steps, batch, size;
+} lstm_window;
+
+// cross_entropy is the cross entropy of [rows, classes] logits with a label a
+// row. The field order is that of CrossEntropy.geometry in Go.
+typedef struct cross_entropy {
+  int64_t rows, classes;
+} cross_entropy;
+
 // filter is the layers that KaFiStO trains: numbers of parameters. The sizes
 // are Filter.sizes in Go.
 typedef struct filter {
@@ -55,6 +67,26 @@ typedef struct kernels {
   int (*norm_backward)(team *t, const normalization *n, const float *dy, const float *x, const float *mean,
                        const float *variance, const float *scale, const float *offset, const float *y, float *dx,
                        float *d_scale, float *d_offset, float *d_shortcut);
+  // A window of an LSTM layer from the sums of its gates without the recurrent
+  // part, [steps, batch, 4 size]: outputs and cells, [steps, batch, size], the
+  // last cell, and what backward needs besides, [steps, batch, 5 size].
+  int (*lstm_forward)(team *t, const lstm_window *w, const float *sums, const float *weights, const float *hidden,
+                      const float *cell, float *outputs, float *next_cell, float *cells, float *saved);
+  // Its gradients by the sums and the state before the window, from those that
+  // arrive at the outputs and the last cell.
+  int (*lstm_backward)(team *t, const lstm_window *w, const float *weights, const float *cell, const float *cells,
+                       const float *saved, const float *d_outputs, const float *d_next_cell, float *d_sums,
+                       float *d_hidden, float *d_cell);
+  // losses = -log softmax(logits + biases)[label], 0 where the label is out of
+  // range, with each row's largest number and the sum of the exponentials of
+  // all less it; biases may be NULL.
+  int (*cross_entropy_forward)(team *t, const cross_entropy *c, const float *logits, const int32_t *labels,
+                               const float *biases, float *losses, float *largest, float *sums);
+  // The gradients of sum(losses * adjoint); d_logits may be the logits' own
+  // memory, d_biases is given where there are biases.
+  int (*cross_entropy_backward)(team *t, const cross_entropy *c, const float *adjoint, const float *logits,
+                                const int32_t *labels, const float *largest, const float *sums, const float *biases,
+                                float *d_logits, float *d_biases);
   // KaFiStO's prediction: next_average = beta average + (1 - beta) x, if there
   // is one to be written; distances, one a layer, of (x - the newest average)^2,
   // if there is any; next_x = x + p. Outputs may be the inputs' own memory.

@@ -120,6 +120,55 @@ void team_run(team *t, int64_t n, item_fn *fn, void *argument) {
     relax(&spins);
 }
 
+// march is the steps of one team_steps.
+typedef struct march {
+  step_fn *fn;
+  void *argument;
+  int64_t steps, parts;
+  atomic_int_fast64_t done; // parts of all steps
+  struct place {
+    _Alignas(64) atomic_int_fast64_t next; // the first step that nobody has taken
+    atomic_int taken;                      // whether a thread has come for the part
+  } *places;
+} march;
+
+// do_part does a part of a step unless somebody has taken it.
+static void do_part(march *m, int64_t step, int64_t part) {
+  int_fast64_t next = step;
+  if (!atomic_compare_exchange_strong(&m->places[part].next, &next, step + 1))
+    return;
+  m->fn(m->argument, step, part);
+  atomic_fetch_add(&m->done, 1);
+}
+
+// do_place does a part of all steps, and the parts for which no thread has come.
+static void do_place(void *argument, int64_t place, int thread) {
+  (void)thread;
+  march *m = argument;
+  atomic_store(&m->places[place].taken, 1);
+  for (int64_t step = 0; step < m->steps; step++) {
+    unsigned spins = 0;
+    do_part(m, step, place);
+    while (atomic_load(&m->done) < (step + 1) * m->parts) {
+      for (int64_t i = 0; i < m->parts; i++)
+        if (!atomic_load(&m->places[i].taken))
+          do_part(m, step, i);
+      relax(&spins);
+    }
+  }
+}
+
+void team_steps(team *t, int64_t steps, step_fn *fn, void *argument) {
+  struct place places[t->threads];
+  march m = {.fn = fn, .argument = argument, .steps = steps, .parts = t->threads, .places = places};
+  atomic_init(&m.done, 0);
+  for (int i = 0; i < t->threads; i++) {
+    atomic_init(&places[i].next, 0);
+    atomic_init(&places[i].taken, 0);
+  }
+  team_run(t, t->threads, do_place, &m);
+}
+
 void team_end(team *t) {
   atomic_store(&t->closed, 1);
   release(t);

@@ -32,6 +32,15 @@ int team_threads(const team *t);
 // team_run does n items, in any order, and returns when all are done.
 void team_run(team *t, int64_t n, item_fn *fn, void *argument);
 
+// step_fn does a part of a step.
+typedef void step_fn(void *argument, int64_t step, int64_t part);
+
+// team_steps does a number of steps, each in as many parts as the team has
+// threads, and returns when all are done. A step begins when all parts of the
+// one before are done. A part stays with one thread, so that what it works on
+// stays in that thread's cache; until that thread comes, others do it.
+void team_steps(team *t, int64_t steps, step_fn *fn, void *argument);
+
 // team_end sends the helpers away.
 void team_end(team *t);
 

@@ -49,6 +49,15 @@ func FanInUniform(scope *model.Scope, fanIn int) model.VariableInitializer {
 		exceptions.Panicf("nn: initialiser in %s: number of inputs is %d, it must be at least 1", scope.Scope(), fanIn)
 	}
 	bound := 1 / math.Sqrt(float64(fanIn))
+	return UniformIn(scope, bound)
+}
+
+// UniformIn draws numbers of any shape between -bound and bound, uniformly. The bound must be a
+// finite number, at least 0.
+func UniformIn(scope *model.Scope, bound float64) model.VariableInitializer {
+	if !(bound >= 0 && bound <= math.MaxFloat64) {
+		exceptions.Panicf("nn: initialiser in %s: the bound is %g, it must be a finite number, at least 0", scope.Scope(), bound)
+	}
 	return func(g *Graph, shape shapes.Shape) *Node { return uniform(scope, g, shape, bound) }
 }
 

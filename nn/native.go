@@ -2,6 +2,7 @@ package nn
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/kafisto/kafisto/internal/gradient"
 	"github.com/kafisto/kafisto/native"
@@ -50,4 +51,21 @@ func normSecondOrder(dy, x, scale, offset, shortcut *Node, relu bool, adjoints [
 		sum = Add(sum, ReduceAllSum(Mul(slope, adjoints[i])))
 	}
 	return Gradient(sum, dy, x, scale, offset)
+}
+
+// nativeRecurrence is recurrence by the kernels. It can be differentiated once.
+func nativeRecurrence(parts, weights, hidden, cell *Node) (outputs, nextCell *Node) {
+	dims := parts.Shape().Dimensions
+	l := native.LSTM{Steps: dims[0], Batch: dims[1], Size: hidden.Shape().Dimensions[1]}
+	outputs, nextCell, cells, saved := l.Forward(parts, weights, hidden, cell)
+	gradient.OfCall([]*Node{outputs, nextCell, cells, saved}, func(adjoints []*Node) []*Node {
+		dParts, dHidden, dCell := l.Backward(weights, cell, cells, saved, adjoints[0], adjoints[1])
+		gradient.OfCall([]*Node{dParts, dHidden, dCell}, func([]*Node) []*Node {
+			exceptions.Panicf("nn: the kernels for LSTM have no second derivatives: " +
+				"compute in float64, or without kernels (KAFISTO_KERNELS=off)")
+			return nil
+		})
+		return []*Node{dParts, recurrentGradient(outputs, hidden, dParts), dHidden, dCell}
+	})
+	return outputs, nextCell
 }

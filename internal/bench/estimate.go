@@ -17,7 +17,7 @@ import (
 const estimateSteps = 2
 
 // StepSeconds measures how long a training step of the settings takes, on made-up
-// images of their data set's size, after compiling it. It is for estimates: a few
+// images or words of their data set's size, after compiling it. It is for estimates: a few
 // steps, whatever else the machine does.
 func StepSeconds(ctx context.Context, e *engine.Engine, s job.Settings) (float64, error) {
 	info, err := data.Describe(s.Dataset)
@@ -32,6 +32,9 @@ func StepSeconds(ctx context.Context, e *engine.Engine, s job.Settings) (float64
 		next: func(batch int) func() (inputs, labels []*tensors.Tensor) {
 			return madeImages(batch, info.Height, info.Width, info.Channels, info.Classes)
 		},
+	}
+	if info.Kind == data.KindText {
+		t = languageCase(s.Model, s.Model, models.LanguageConfig{Vocabulary: info.Vocabulary, Width: s.Width, Dropout: s.Dropout}, s.Window)
 	}
 	w, err := t.prepare(ctx, e, Options{Batch: s.BatchSize, Optimizer: s.Optimizer})
 	if err != nil {

@@ -23,6 +23,9 @@ var trained = []trainedCase{
 	classifier("resnet50", "resnet50", 64, 32, 32, 3, 100),
 	classifier("wrn50_2", "wide-resnet50-2", 64, 32, 32, 3, 100),
 	classifier("small-cnn", "small-cnn", 128, 28, 28, 1, 10),
+	language("lstm200", "tiny-lstm"),
+	language("lstm1500", "larger-lstm"),
+	language("transformer", "tiny-transformer"),
 }
 
 // trainedCase is something that is trained.

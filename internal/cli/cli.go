@@ -6,7 +6,7 @@
 //
 // Exit codes:
 //
-//	0    done; a comparison is done even if some of its runs diverged
+//	0    done; a comparison or search is done even if some of its runs diverged
 //	1    failed: the sentence on the standard error says why
 //	2    wrong usage or settings; nothing was started
 //	3    stopped by SIGINT or SIGTERM, after saving
@@ -38,7 +38,10 @@ type program struct {
 	Offline bool `help:"Never use the network."`
 
 	Train     trainCommand     `cmd:"" help:"Train once."`
+	Eval      evalCommand      `cmd:"" help:"Evaluate what a run has saved."`
+	Generate  generateCommand  `cmd:"" help:"Write text with a language model that was trained."`
 	Compare   compareCommand   `cmd:"" help:"Train with several optimizers and seeds, and compare them."`
+	Search    searchCommand    `cmd:"" help:"Try settings, every combination or drawn at random, and rank them."`
 	Reproduce reproduceCommand `cmd:"" help:"Run the paper's experiments, scaled down or in full, and put its numbers beside ours."`
 	Report    reportCommand    `cmd:"" help:"Make the report of run folders again."`
 	Bench     benchCommand     `cmd:"" help:"Measure how fast it is, alone or in turn with another program."`
@@ -101,7 +104,8 @@ func newParser(p *program, s *session, exit func(int)) (*kong.Kong, error) {
 	}
 	for _, command := range parser.Model.Children {
 		for _, flag := range command.Flags {
-			flag.Hidden = flag.Hidden || command.Name == "compare" && slices.Contains(contenders, flag.Name)
+			flag.Hidden = flag.Hidden || command.Name == "compare" && slices.Contains(contenders, flag.Name) ||
+				command.Name == "search" && flag.Name == "seed"
 		}
 	}
 	return parser, nil

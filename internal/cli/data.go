@@ -20,23 +20,26 @@ type dataListCommand struct{}
 
 // dataSet is a data set as JSON.
 type dataSet struct {
-	Type     string `json:"type"`
-	Name     string `json:"name"`
-	Title    string `json:"title"`
-	Train    int    `json:"train"`
-	HeldOut  int    `json:"held_out"`
-	Height   int    `json:"height"`
-	Width    int    `json:"width"`
-	Channels int    `json:"channels"`
-	Classes  int    `json:"classes"`
-	Embedded bool   `json:"embedded"`
-	Dir      string `json:"dir,omitempty"` // where it was fetched to or checked
+	Type       string    `json:"type"`
+	Name       string    `json:"name"`
+	Title      string    `json:"title"`
+	Kind       data.Kind `json:"kind"`
+	Train      int       `json:"train"`      // images, or words with end-of-sentence marks
+	Validation int       `json:"validation"` // words; 0 for images
+	HeldOut    int       `json:"held_out"`
+	Height     int       `json:"height"` // this and the next three: of images
+	Width      int       `json:"width"`
+	Channels   int       `json:"channels"`
+	Classes    int       `json:"classes"`
+	Vocabulary int       `json:"vocabulary"` // different words of a text
+	Embedded   bool      `json:"embedded"`
+	Dir        string    `json:"dir,omitempty"` // where it was fetched to or checked
 }
 
 // Run prints a line a data set.
 func (dataListCommand) Run(s *session) error {
 	if !s.json {
-		s.line("%-16s %9s %9s  %-8s %7s  %s", "name", "training", "held out", "pixels", "classes", "")
+		s.line("%-16s %9s %10s %9s  %s", "name", "training", "validation", "held out", "of")
 	}
 	for _, name := range data.Names() {
 		info, err := data.Describe(name)
@@ -51,15 +54,19 @@ func (dataListCommand) Run(s *session) error {
 // dataSet prints a data set.
 func (s *session) dataSet(info data.Info, kind, dir string) {
 	if s.json {
-		s.object(dataSet{kind, info.Name, info.Title, info.Train, info.Test, info.Height, info.Width, info.Channels, info.Classes, info.Embedded, dir})
+		s.object(dataSet{kind, info.Name, info.Title, info.Kind, info.Train, info.Validation, info.Test,
+			info.Height, info.Width, info.Channels, info.Classes, info.Vocabulary, info.Embedded, dir})
 		return
 	}
 	title := info.Title
 	if info.Embedded {
 		title += ", part of this program"
 	}
-	pixels := fmt.Sprintf("%dx%dx%d", info.Height, info.Width, info.Channels)
-	s.line("%-16s %9d %9d  %-8s %7d  %s", info.Name, info.Train, info.Test, pixels, info.Classes, title)
+	validation, of := "-", fmt.Sprintf("%dx%dx%d, %d classes", info.Height, info.Width, info.Channels, info.Classes)
+	if info.Kind == data.KindText {
+		validation, of = fmt.Sprint(info.Validation), fmt.Sprintf("words, %d different", info.Vocabulary)
+	}
+	s.line("%-16s %9d %10s %9d  %-22s %s", info.Name, info.Train, validation, info.Test, of, title)
 }
 
 // dataFetchCommand downloads a data set.
@@ -110,11 +117,10 @@ func (c *dataCheckCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	training, heldOut, err := data.Load(c.Name, dir)
+	checked, err := checkData(info, dir)
 	if err != nil {
 		return err
 	}
-	info.Train, info.Test = training.Len(), heldOut.Len()
 	if s.json {
 		s.dataSet(info, "checked", dir)
 		return nil
@@ -123,6 +129,22 @@ func (c *dataCheckCommand) Run(s *session) error {
 	if !info.Embedded {
 		where = "in " + filepath.Clean(dir)
 	}
-	s.line("%s %s: sizes, counts and labels are right: %d training and %d held-out images of %d classes", info.Name, where, info.Train, info.Test, info.Classes)
+	s.line("%s %s: %s", info.Name, where, checked)
 	return nil
+}
+
+// checkData loads a data set, which checks that it is as info says, and tells what
+// was checked.
+func checkData(info data.Info, dir string) (string, error) {
+	if info.Kind == data.KindText {
+		if _, err := data.LoadText(info.Name, dir); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("counts and vocabulary are right: %d training, %d validation and %d held-out words with end-of-sentence marks, %d different ones",
+			info.Train, info.Validation, info.Test, info.Vocabulary), nil
+	}
+	if _, _, err := data.Load(info.Name, dir); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sizes, counts and labels are right: %d training and %d held-out images of %d classes", info.Train, info.Test, info.Classes), nil
 }

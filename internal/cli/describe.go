@@ -151,24 +151,32 @@ func taskText(r job.Record) string {
 	if s.Steps > 0 {
 		length = count(s.Steps, "step")
 	}
-	return fmt.Sprintf("%s, network %s, batch size %d, %s", datasetTitle(r), s.Model, s.BatchSize, length)
+	window := ""
+	if s.IsLanguage() {
+		window = fmt.Sprintf(", %s at a time", count(int64(s.Window), "word"))
+	}
+	return fmt.Sprintf("%s, network %s, batch size %d%s, %s", datasetTitle(r), s.Model, s.BatchSize, window, length)
 }
 
 // scaledText says what part of the data a run uses, "" for all of it.
 func scaledText(r job.Record) string {
 	s := r.Settings
 	info, err := data.Describe(s.Dataset)
-	if err != nil || s.TrainExamples == 0 && s.EvalExamples == 0 && !info.Embedded {
+	part := s.TrainExamples != 0 || s.EvalExamples != 0
+	if err != nil || !part && (!info.Embedded || s.IsLanguage()) {
 		return ""
 	}
-	trained, heldOut := info.Train, info.Test
+	trained, validation, test := info.Train, info.Validation, info.Test
 	if s.TrainExamples > 0 {
 		trained = s.TrainExamples
 	}
 	if s.EvalExamples > 0 {
-		heldOut = s.EvalExamples
+		validation, test = s.EvalExamples, s.EvalExamples
 	}
-	return fmt.Sprintf("scaled down: %d training images, %d held-out images", trained, heldOut)
+	if s.IsLanguage() {
+		return fmt.Sprintf("scaled down: %d training words, %d validation words, %d test words", trained, validation, test)
+	}
+	return fmt.Sprintf("scaled down: %d training images, %d held-out images", trained, test)
 }
 
 // engineText names the engines on which a run was, in order.

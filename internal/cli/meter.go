@@ -98,5 +98,9 @@ func clock(seconds float64) string {
 
 // evalText is an evaluation as one line.
 func (m *meter) evalText(e runlog.Eval) string {
-	return fmt.Sprintf("%s: step %d/%d epoch %.2f %s loss %.4g top-1 error %.2f %%", m.label, e.Step, m.total, e.Epoch, e.Split, e.Loss, e.Top1Error)
+	line := fmt.Sprintf("%s: step %d/%d epoch %.2f %s ", m.label, e.Step, m.total, e.Epoch, e.Split)
+	if e.IsLanguage() {
+		return line + fmt.Sprintf("perplexity %.2f loss %.4g", e.Perplexity, e.Loss)
+	}
+	return line + fmt.Sprintf("loss %.4g top-1 error %.2f %%", e.Loss, e.Top1Error)
 }

@@ -49,6 +49,14 @@ func TestLinesInAPipe(t *testing.T) {
 	}
 }
 
+func TestEvaluationOfALanguageModel(t *testing.T) {
+	m := meter{label: "kafisto seed 1", total: 2530}
+	got := m.evalText(runlog.Eval{Step: 1265, Epoch: 1, Split: "test", Loss: 4.7, Perplexity: 109.947})
+	if want := "kafisto seed 1: step 1265/2530 epoch 1.00 test perplexity 109.95 loss 4.7"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestRateLeavesOutTheFirstStep(t *testing.T) {
 	now := time.Unix(0, 0)
 	m := meter{label: "a", now: func() time.Time { return now }}

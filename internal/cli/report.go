@@ -15,15 +15,16 @@ import (
 
 // Files of a report.
 const (
-	reportPage    = "report.html"
-	reportJSON    = "report.json"
-	figuresFolder = "figures"
+	reportPage      = "report.html"
+	reportJSON      = "report.json"
+	evaluationsFile = "evaluations.csv"
+	figuresFolder   = "figures"
 )
 
 // reportCommand makes a report of runs that are there.
 type reportCommand struct {
 	Dirs []string `arg:"" name:"dir" type:"path" help:"Run folders, or folders of run folders."`
-	Out  string   `type:"path" placeholder:"PATH" help:"Folder for report.html, report.json and figures; or an HTML file, for the page alone. Default: the folder, if one is given."`
+	Out  string   `type:"path" placeholder:"PATH" help:"Folder for report.html, report.json, evaluations.csv and figures; or a file that ends in .html or .csv, for the page or the evaluations alone. Default: the folder, if one is given."`
 }
 
 // Run prints the table and writes the report.
@@ -49,14 +50,24 @@ func (c *reportCommand) Run(s *session) error {
 	if err := s.showReport(r); err != nil {
 		return err
 	}
-	if !strings.EqualFold(filepath.Ext(c.Out), ".html") {
+	switch strings.ToLower(filepath.Ext(c.Out)) {
+	case ".html":
+		err = report.WriteHTML(c.Out, r)
+	case ".csv":
+		err = writeEvaluations(c.Out, r)
+	default:
 		return s.writeReport(c.Out, r)
 	}
-	if err := report.WriteHTML(c.Out, r); err != nil {
+	if err != nil {
 		return err
 	}
 	s.wrote(c.Out)
 	return nil
+}
+
+// writeEvaluations writes every evaluation as CSV, whole or not at all.
+func writeEvaluations(path string, r report.Report) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return report.WriteEvaluations(w, r) })
 }
 
 // showReport prints the summary.
@@ -81,7 +92,7 @@ func (s *session) compact(write func(io.Writer) error) error {
 	return err
 }
 
-// writeReport writes page, JSON and figures into the folder.
+// writeReport writes page, JSON, evaluations and figures into the folder.
 func (s *session) writeReport(dir string, r report.Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the folder of the report: %w: choose another one", err)
@@ -91,6 +102,9 @@ func (s *session) writeReport(dir string, r report.Report) error {
 	}
 	err := atomicfile.Write(filepath.Join(dir, reportJSON), func(w io.Writer) error { return report.WriteJSON(w, r) })
 	if err != nil {
+		return err
+	}
+	if err := writeEvaluations(filepath.Join(dir, evaluationsFile), r); err != nil {
 		return err
 	}
 	page := filepath.Join(dir, reportPage)

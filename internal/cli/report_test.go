@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,7 +64,7 @@ func TestFolderNamesAreFoldersEverywhere(t *testing.T) {
 }
 
 // makeRun writes a run folder without training.
-func makeRun(t *testing.T, dir, dataset string, steps int) {
+func makeRun(t *testing.T, dir, dataset string, steps int, evals ...runlog.Eval) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -80,6 +81,67 @@ func makeRun(t *testing.T, dir, dataset string, steps int) {
 	for i := range steps {
 		if err := log.Append(runlog.Step{Step: int64(i + 1), Epoch: float64(i + 1), Loss: 1, Seconds: 0.1}); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for _, e := range evals {
+		if err := log.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// perplexities are the evaluations of a language model after a step.
+func perplexities(step int64, validation, test float64) []runlog.Eval {
+	return []runlog.Eval{
+		{Step: step, Epoch: float64(step), Split: runlog.Validation, Loss: math.Log(validation), Perplexity: validation, UnigramPerplexity: 688.2, Examples: 100},
+		{Step: step, Epoch: float64(step), Split: runlog.Test, Loss: math.Log(test), Perplexity: test, UnigramPerplexity: 645.9, Examples: 100},
+	}
+}
+
+func TestReportOfALanguageModel(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	makeRun(t, dir, "ptb", 3, slices.Concat(perplexities(1, 300, 290), perplexities(2, 110, 105.5), perplexities(3, 112, 104))...)
+	r := succeed(t, "report", dir)
+	for _, want := range []string{"Penn Treebank", "112.00", "110.00", "105.50", "688.2 (validation) and 645.9 (test)", "35 words at a time"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%q lacks %q", r.stdout, want)
+		}
+	}
+	if strings.Contains(r.stdout, "error") {
+		t.Errorf("errors of a language model: %q", r.stdout)
+	}
+	path := filepath.Join(t.TempDir(), "alone.csv")
+	succeed(t, "report", dir, "--out", path)
+	for _, path := range []string{path, filepath.Join(dir, "evaluations.csv")} {
+		text, err := os.ReadFile(path)
+		if lines := strings.Split(string(text), "\n"); err != nil || len(lines) != 5 || !strings.HasPrefix(lines[2], "sgd,1,2,2,") || !strings.Contains(lines[2], ",105.5,") {
+			t.Errorf("%s: %q, %v", path, text, err)
+		}
+	}
+	noLeftovers(t, dir)
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("beside the evaluations alone: %v, %v", entries, err)
+	}
+}
+
+func TestScaledText(t *testing.T) {
+	for _, c := range []struct {
+		dataset     string
+		train, eval int
+		want        string
+	}{
+		{"cifar10", 0, 0, ""},
+		{"cifar10", 100, 0, "scaled down: 100 training images, 10000 held-out images"},
+		{"fashion-sample", 0, 0, "scaled down: 10000 training images, 2000 held-out images"},
+		{"ptb", 0, 0, ""},
+		{"ptb", 1000, 0, "scaled down: 1000 training words, 73760 validation words, 82430 test words"},
+		{"ptb", 0, 500, "scaled down: 929589 training words, 500 validation words, 500 test words"},
+		{"shakespeare", 0, 0, ""}, // it is small by itself
+	} {
+		s := job.Defaults()
+		s.Dataset, s.TrainExamples, s.EvalExamples = c.dataset, c.train, c.eval
+		if got := scaledText(job.Record{Settings: s}); got != c.want {
+			t.Errorf("%s, %d, %d: %q, want %q", c.dataset, c.train, c.eval, got, c.want)
 		}
 	}
 }
@@ -152,6 +214,9 @@ func TestShortCommands(t *testing.T) {
 		{[]string{"engine"}, "part of this program", "engine"},
 		{[]string{"engine"}, "kernels for xla:cpu: ", "build"},
 		{[]string{"data", "list"}, "cifar100-coarse", "data"},
+		{[]string{"data", "list"}, "words, 10000 different", "data"},
+		{[]string{"data", "check", "shakespeare"}, "264717 training, 14066 validation and 12802 held-out words", "checked"},
+		{[]string{"data", "fetch", "shakespeare", "--offline"}, "nothing to fetch", "fetched"},
 		{[]string{"data", "check", "fashion-sample"}, "10000 training and 2000 held-out", "checked"},
 		{[]string{"data", "fetch", "fashion-sample", "--offline"}, "nothing to fetch", "fetched"},
 	} {

@@ -40,31 +40,7 @@ func TestProcess(t *testing.T) {
 func TestReproduceKilled(t *testing.T) {
 	grid, alone, killed := write(t, "tiny.json", tinyGrid), t.TempDir(), t.TempDir()
 	succeed(t, reproduce(grid, alone)...)
-	kills := 0
-	for done := 0; kills < 3; {
-		p := process(t, reproduce(grid, killed)...)
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan struct{})
-		go func() { _ = p.Wait(); close(ended) }()
-		target := done + 7
-		for done < target {
-			select {
-			case <-ended:
-				t.Fatalf("it ended after %d steps", done)
-			case <-t.Context().Done():
-				t.Fatal("the test was stopped")
-			case <-time.After(time.Millisecond):
-			}
-			done = max(done, stepsIn(killed))
-		}
-		if err := p.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		<-ended
-		kills++
-	}
+	killThrice(t, killed, reproduce(grid, killed)...)
 	before := finished(t, killed)
 	if len(before) == 0 || len(before) == 4 {
 		t.Fatalf("%d runs were finished before the last kill", len(before))
@@ -78,6 +54,35 @@ func TestReproduceKilled(t *testing.T) {
 		if after[path] != text {
 			t.Errorf("%s was finished, and was touched again", path)
 		}
+	}
+}
+
+// killThrice starts a command that works in a results folder three times, and kills
+// it each time once it has done seven more steps.
+func killThrice(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	done := 0
+	for range 3 {
+		p := process(t, args...)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { _ = p.Wait(); close(ended) }()
+		for target := done + 7; done < target; {
+			select {
+			case <-ended:
+				t.Fatalf("it ended after %d steps", done)
+			case <-t.Context().Done():
+				t.Fatal("the test was stopped")
+			case <-time.After(time.Millisecond):
+			}
+			done = max(done, stepsIn(dir))
+		}
+		if err := p.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
 	}
 }
 

@@ -75,14 +75,18 @@ func startTime(r job.Record) string {
 }
 
 // oneTask refuses runs whose figures cannot stand side by side: those of other
-// held-out images. Other differences are in the report's settings.
+// held-out images or words. Other differences are in the report's settings.
 func oneTask(records []job.Record) error {
 	for _, r := range records {
 		if a, b := records[0].Settings.Dataset, r.Settings.Dataset; a != b {
 			return fmt.Errorf("the runs are of different data sets, %s and %s: report on one at a time", a, b)
 		}
 		if a, b := records[0].Settings.EvalExamples, r.Settings.EvalExamples; a != b {
-			return fmt.Errorf("the runs were evaluated on different images (eval-examples is %d and %d, where 0 means all): report on those of the same", a, b)
+			examples := "images"
+			if r.Settings.IsLanguage() {
+				examples = "words"
+			}
+			return fmt.Errorf("the runs were evaluated on different %s (eval-examples is %d and %d, where 0 means all): report on those of the same", examples, a, b)
 		}
 	}
 	return nil

@@ -36,6 +36,7 @@ type result struct {
 	Steps  int64        `json:"steps"`
 	Last   *runlog.Eval `json:"last,omitempty"`
 	Best   *runlog.Eval `json:"best,omitempty"`
+	Test   *runlog.Eval `json:"test,omitempty"` // at the best one
 }
 
 // Run trains, and writes the run's report unless the run was stopped.
@@ -63,8 +64,14 @@ func (c *trainCommand) Run(s *session) error {
 	case err != nil:
 		return err
 	}
-	s.showResult(result{"result", label, c.Dir, status, r.Steps, r.Last, r.Best})
 	runs, unread := readRuns(s, []string{c.Dir})
+	shown := result{"result", label, c.Dir, status, r.Steps, r.Last, r.Best, nil}
+	if unread == nil && r.Best != nil {
+		if test, ok := runs[0].Log.EvalAt(runlog.Test, r.Best.Step); ok {
+			shown.Test = &test
+		}
+	}
+	s.showResult(shown)
 	if unread == nil {
 		unread = s.writeReport(c.Dir, newReport(runs))
 	}
@@ -78,7 +85,15 @@ func (s *session) showResult(r result) {
 		return
 	}
 	s.line("%s: %s after %s", r.Run, r.Status, count(r.Steps, "step"))
-	if r.Last != nil {
+	switch {
+	case r.Last == nil:
+	case r.Last.IsLanguage():
+		s.line("%s perplexity %.2f, loss %.4g; best perplexity %.2f at step %d (guessing by frequency: %.1f)",
+			r.Last.Split, r.Last.Perplexity, r.Last.Loss, r.Best.Perplexity, r.Best.Step, r.Last.UnigramPerplexity)
+		if r.Test != nil {
+			s.line("%s perplexity %.2f at that step (guessing by frequency: %.1f)", r.Test.Split, r.Test.Perplexity, r.Test.UnigramPerplexity)
+		}
+	default:
 		s.line("%s top-1 error %.2f %%, loss %.4g; best top-1 error %.2f %% at step %d",
 			r.Last.Split, r.Last.Top1Error, r.Last.Loss, r.Best.Top1Error, r.Best.Step)
 	}

@@ -18,7 +18,7 @@ import (
 func TestTrainLeavesRunAndReport(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	r := succeed(t, with([]string{"train", "--dir", dir, "--optimizer=sgd", "--eval-every=1"}, tiny...)...)
-	for _, name := range []string{"report.html", "report.json", "figures/training-loss.png", "figures/training-loss.svg", "settings.json", "log.jsonl"} {
+	for _, name := range []string{"report.html", "report.json", "evaluations.csv", "figures/training-loss.png", "figures/training-loss.svg", "settings.json", "log.jsonl"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

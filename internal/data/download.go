@@ -158,6 +158,7 @@ func (s source) request(ctx context.Context, have int64, tag string, client *htt
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set("User-Agent", "kafisto")       // some servers refuse the default one of a language
 	request.Header.Set("Accept-Encoding", "identity") // the bytes as published
 	if have > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))

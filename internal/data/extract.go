@@ -17,10 +17,10 @@ import (
 // maxEntries is how many entries an archive may have.
 const maxEntries = 1000
 
-// extractFile unpacks members of a gzipped tar file into dir; maxBytes is as
-// for extract.
+// extractFile unpacks members of a gzipped tar file, or of a zip file (by its
+// ending), into dir; maxBytes is as for extract.
 func extractFile(ctx context.Context, archive, dir, folder string, members []member, maxBytes int64) error {
-	file, _, err := openRegular(archive)
+	file, size, err := openRegular(archive)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,12 @@ func extractFile(ctx context.Context, archive, dir, folder string, members []mem
 		return fmt.Errorf("data: cannot open the cache folder: %w", err)
 	}
 	defer root.Close()
-	if err := extract(ctx, file, archive, root, folder, members, maxBytes); err != nil {
+	if filepath.Ext(archive) == ".zip" {
+		err = extractZip(ctx, file, size, archive, root, folder, members, maxBytes)
+	} else {
+		err = extract(ctx, file, archive, root, folder, members, maxBytes)
+	}
+	if err != nil {
 		return err
 	}
 	if err := atomicfile.SyncDir(dir); err != nil {
@@ -97,7 +102,7 @@ func checkEntry(header *tar.Header) error {
 	return nil
 }
 
-// writeMember writes one member of exactly its size.
+// writeMember writes one member of exactly its size, and reads r to its end.
 func writeMember(root *os.Root, m member, r io.Reader) (err error) {
 	part := m.file + ".part"
 	if err := root.Remove(part); err != nil && !os.IsNotExist(err) {
@@ -112,7 +117,7 @@ func writeMember(root *os.Root, m member, r io.Reader) (err error) {
 			root.Remove(part)
 		}
 	}()
-	n, err := io.Copy(file, io.LimitReader(r, m.size))
+	n, err := io.Copy(file, io.LimitReader(r, m.size+1))
 	if closeErr := syncAndClose(file); err == nil {
 		err = closeErr
 	}

@@ -100,8 +100,8 @@ func (s *dataSet) fetch(ctx context.Context, cacheDir string, options FetchOptio
 	return dir, extractFile(ctx, archive, dir, s.folder, missing, maxBytes)
 }
 
-// missingMembers lists the members that dir lacks. One of another size is an
-// error, for it may be the user's own.
+// missingMembers lists the members that dir lacks. One of another size, or no file
+// at all, is an error, for it may be the user's own.
 func missingMembers(dir string, members []member) (missing []member, err error) {
 	for _, m := range members {
 		path := filepath.Join(dir, m.file)
@@ -111,7 +111,9 @@ func missingMembers(dir string, members []member) (missing []member, err error) 
 			missing = append(missing, m)
 		case err != nil:
 			return nil, fmt.Errorf("data: cannot look into the cache: %w", err)
-		case !info.Mode().IsRegular() || info.Size() != m.size:
+		case !info.Mode().IsRegular():
+			return nil, fmt.Errorf("data: %s is not a file: move it away and fetch again", path)
+		case m.size != 0 && info.Size() != m.size:
 			return nil, fmt.Errorf("data: %s is not a file of %d bytes, as the published one is: move it away and fetch again", path, m.size)
 		}
 	}

@@ -1,7 +1,9 @@
 package data
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -19,6 +21,18 @@ func openRegular(path string) (*os.File, int64, error) {
 		return nil, 0, fmt.Errorf("data: cannot open the file: %w", err)
 	}
 	return file, info.Size(), nil
+}
+
+// openPlainOrGzip opens path or, where there is none, path with the ending ".gz",
+// and returns which.
+func openPlainOrGzip(path string) (*os.File, string, error) {
+	file, _, err := openRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if packed, _, err := openRegular(path + ".gz"); !errors.Is(err, fs.ErrNotExist) {
+			return packed, path + ".gz", err
+		}
+	}
+	return file, path, err
 }
 
 // syncAndClose makes a written file last.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 )
 
@@ -128,12 +127,7 @@ func loadIDXPair(set *dataSet, dir, prefix string, count int) (*Images, error) {
 
 // readIDXFile reads dir/base or, where there is none, dir/base.gz.
 func readIDXFile(dir, base string, rank, maxValues int) ([]int, []byte, error) {
-	path := filepath.Join(dir, base)
-	file, _, err := openRegular(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		path += ".gz"
-		file, _, err = openRegular(path)
-	}
+	file, path, err := openPlainOrGzip(filepath.Join(dir, base))
 	if err != nil {
 		return nil, nil, err
 	}

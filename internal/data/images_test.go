@@ -95,7 +95,7 @@ func TestImagesValidate(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range NamesOf(KindImages) {
 		info, err := Describe(name)
 		if err != nil {
 			t.Fatal(err)

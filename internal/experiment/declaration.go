@@ -18,11 +18,14 @@ import (
 // Declaration is an experiment: a table or a figure of the paper, or one of the
 // user's own. Settings have the names of the command's flags. Those of the
 // whole experiment, of a row, of a column and of a row's column are put on top
-// of each other in this order; a profile's come last.
+// of each other in this order; those of a scaled-down experiment come last, in
+// the same order.
 type Declaration struct {
 	Name    string `json:"name"`    // as the command takes it: small letters, digits and dashes
 	Title   string `json:"title"`   // one line
 	Caption string `json:"caption"` // what all rows have in common, for people
+	// Notes are shown below the table, a line each: what the paper leaves open.
+	Notes []string `json:"notes"`
 	// Seeds are how many seeds (1, 2, ...) the paper's numbers are means of.
 	Seeds    int      `json:"seeds"`
 	Settings settings `json:"settings"`
@@ -44,6 +47,8 @@ type Column struct {
 	Title    string   `json:"title"`
 	Settings settings `json:"settings"`
 	Short    settings `json:"short"` // in place of Settings where the experiment is scaled down
+	// FullOnly leaves the column out where the experiment is scaled down.
+	FullOnly bool `json:"full-only"`
 }
 
 // Row is a line of a table, or a curve of a figure.
@@ -51,6 +56,7 @@ type Row struct {
 	Keys     []string   `json:"keys"` // one for each of the declaration's
 	Settings settings   `json:"settings"`
 	Columns  []settings `json:"columns"` // for each column; none means none of its own
+	Short    settings   `json:"short"`   // on top of the others where the experiment is scaled down
 	// Paper has the paper's numbers, each column's measures after the other's.
 	// A column of nulls is one that the paper does not have: it is not run. None
 	// at all means that the paper prints no numbers: all columns are run.
@@ -215,8 +221,11 @@ func (d Declaration) Composite() report.Composite {
 	return report.Composite{Name: d.Name, Title: d.Title, Caption: f.Caption, Panels: f.Panels, Columns: f.Columns, Steps: f.Steps}
 }
 
-// absent tells of a cell that the paper does not have.
-func (d Declaration) absent(row, column int) bool {
+// absent tells of a cell that the paper or the profile does not have.
+func (d Declaration) absent(profile Profile, row, column int) bool {
+	if profile == Short && d.columns()[column].FullOnly {
+		return true
+	}
 	numbers := d.paper(row, column)
 	return numbers != nil && !slices.ContainsFunc(numbers, Number.printed)
 }
@@ -229,7 +238,7 @@ func (d Declaration) resolve(profile Profile, row, column int) (job.Settings, er
 		layers = append(layers, r.Columns[column])
 	}
 	if profile == Short {
-		layers = append(layers, d.Short, c.Short)
+		layers = append(layers, d.Short, r.Short, c.Short)
 	}
 	s := job.Defaults()
 	for _, layer := range layers {

@@ -48,7 +48,7 @@ func (n Number) text() string {
 // TestDeclaredNumbers compares every number of the paper with the transcription.
 func TestDeclaredNumbers(t *testing.T) {
 	printed := paperTables(t)
-	for _, name := range []string{"table2", "table3", "table4", "table5", "table6", "table7"} {
+	for _, name := range []string{"table2", "table3", "table4", "table5", "table6", "table7", "table9"} {
 		d := mustByName(t, name)
 		rows := printed[name]
 		if len(rows) != len(d.Rows) {
@@ -146,6 +146,32 @@ func TestDeclaredSettings(t *testing.T) {
 		if err != nil || long.Epochs != 200 || long.Schedule != fmt.Sprint("paper-200-", row[0]) || long.ScheduleEpochs != 0 {
 			t.Errorf("table7, row %d: %d epochs with %s (%v)", i+1, long.Epochs, long.Schedule, err)
 		}
+	}
+}
+
+// TestDeclaredLanguageModels checks the settings of Table 9 in both profiles.
+func TestDeclaredLanguageModels(t *testing.T) {
+	d := mustByName(t, "table9")
+	for i, row := range paperTables(t)["table9"] {
+		for column, dataset := range []string{"ptb", "wikitext-2"} {
+			s, err := d.resolve(Full, i, column)
+			if err != nil || s.Model != row[0] || s.Optimizer != row[1] || s.Dataset != dataset || s.Dropout != 0.65 || s.Width != 0 ||
+				s.WeightDecay != 0 || s.Schedule != "constant" || s.TrainExamples != 0 || s.Optimizer == "kafisto" && *s.LearningRate != 1 {
+				t.Errorf("row %d, %s: settings %+v (%v)", i+1, dataset, s, err)
+			}
+		}
+		short, err := d.resolve(Short, i, 0)
+		if wide := row[0] == "larger-lstm"; err != nil || short.TrainExamples == 0 || short.Epochs != 1 || (short.Width == 400) != wide {
+			t.Errorf("row %d scaled down: settings %+v (%v)", i+1, short, err)
+		}
+	}
+	for profile, want := range map[Profile]int{Full: 18, Short: 9} {
+		if cells, err := d.Cells(profile, []int64{1}); err != nil || len(cells) != want {
+			t.Errorf("%s: %d cells, want %d (%v)", profile, len(cells), want, err)
+		}
+	}
+	if !strings.Contains(strings.Join(d.Notes, " "), "The paper leaves open") {
+		t.Errorf("notes %q", d.Notes)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 type StepTime func(ctx context.Context, s job.Settings) (float64, error)
 
 // Estimate tells how long what is left of each run will take, by the run's
-// folder: steps times the seconds of one, and evaluations, for which an image is
+// folder: steps times the seconds of one, and evaluations, for which an example is
 // taken to cost a third of what it does in training. The seconds are the median
-// of runs of the same network, image and batch size in the results; where there
+// of runs of the same network, example and batch size in the results; where there
 // are none, measure is asked once. Runs without data are left out. What the machine does besides is not known.
 func Estimate(ctx context.Context, results []Result, measure StepTime) (map[string]time.Duration, error) {
 	perStep := map[string]float64{}
@@ -53,7 +53,7 @@ func Estimate(ctx context.Context, results []Result, measure StepTime) (map[stri
 func kind(s job.Settings) string {
 	size := ""
 	if info, err := data.Describe(s.Dataset); err == nil {
-		size = fmt.Sprint(info.Height, info.Width, info.Channels)
+		size = fmt.Sprint(info.Height, info.Width, info.Channels, info.Vocabulary, s.Window)
 	}
 	return fmt.Sprint(s.Model, " ", s.Width, " ", s.BatchSize, " ", size)
 }
@@ -64,19 +64,24 @@ func evaluationSteps(s job.Settings, steps int64) float64 {
 	if err != nil || s.BatchSize < 1 {
 		return 0
 	}
-	images, trained := info.Test, info.Train
-	if s.EvalExamples > 0 {
-		images = s.EvalExamples
+	examples, perStep := info.Test, s.BatchSize
+	if s.IsLanguage() {
+		examples, perStep = info.Validation+info.Test, s.BatchSize*s.Window
 	}
-	if s.TrainExamples > 0 {
-		trained = s.TrainExamples
+	if s.EvalExamples > 0 {
+		examples = s.EvalExamples
+		if s.IsLanguage() {
+			examples *= 2 // of each held-out text
+		}
 	}
 	every := s.EvalEvery
 	if every == 0 {
-		every = int64(trained / s.BatchSize)
+		if every, err = s.StepsPerEpoch(); err != nil {
+			return 0
+		}
 	}
 	evaluations := (steps + max(every, 1) - 1) / max(every, 1)
-	return float64(evaluations) * float64(images) / float64(s.BatchSize) / 3
+	return float64(evaluations) * float64(examples) / float64(perStep) / 3
 }
 
 // medianStep is the median of the seconds of a run's steps, without the first,

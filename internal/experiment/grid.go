@@ -2,12 +2,10 @@ package experiment
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/job"
 )
 
@@ -35,13 +33,13 @@ func (d Declaration) Cells(profile Profile, seeds []int64) ([]Cell, error) {
 			if err != nil {
 				return nil, err
 			}
-			if !d.absent(row, column) {
+			if !d.absent(profile, row, column) {
 				places = append(places, place{row, column, s.Canonical()})
 			}
 		}
 	}
 	if len(places) == 0 {
-		return nil, fmt.Errorf("experiment: %s has no cells: all of the paper's numbers are null; leave them out to run all", d.Name)
+		return nil, fmt.Errorf("experiment: %s has no cells where it is %s: all of the paper's numbers are null, or all columns full-only; leave that out to run all", d.Name, profile)
 	}
 	var cells []Cell
 	for _, seed := range seeds {
@@ -83,7 +81,6 @@ func folderName(s job.Settings) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", s.Hash(), length))
 	parts := []string{s.Dataset, s.Model, s.Optimizer}
 	values, defaults := s.Map(), job.Defaults().Map()
 	for _, name := range named {
@@ -91,16 +88,7 @@ func folderName(s job.Settings) (string, error) {
 			parts = append(parts, fmt.Sprintf("%s=%v", name, value))
 		}
 	}
-	parts = append(parts, fmt.Sprintf("seed%d", s.Seed), hex.EncodeToString(sum[:5]))
-	return strings.Map(fileSafe, strings.Join(parts, "-")), nil
-}
-
-// fileSafe keeps what every system allows in a file's name.
-func fileSafe(r rune) rune {
-	if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-+.=", r) {
-		return r
-	}
-	return '_'
+	return grid.FolderName(append(parts, fmt.Sprintf("seed%d", s.Seed)), fmt.Sprintf("%s %d", s.Hash(), length)), nil
 }
 
 // unique are the cells of several declarations, each run once: first all of one

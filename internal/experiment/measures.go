@@ -2,22 +2,44 @@ package experiment
 
 import (
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
-// measures are what a table can show of a run: the last evaluation's.
-var measures = map[string]struct {
+// measure is what a table can show of a finished run.
+type measure struct {
 	title string
-	of    func(runlog.Eval) float64
-}{
-	"top1-error": {"top-1 error, %", func(e runlog.Eval) float64 { return e.Top1Error }},
-	"top5-error": {"top-5 error, %", func(e runlog.Eval) float64 { return e.Top5Error }},
-	"loss":       {"validation loss", func(e runlog.Eval) float64 { return e.Loss }},
-	"perplexity": {"perplexity", func(e runlog.Eval) float64 { return math.Exp(e.Loss) }},
+	of    func(f Finished) (value float64, ok bool) // false where the run does not have it
 }
+
+// measures are those that a declaration may name.
+var measures = map[string]measure{
+	"top1-error": {"top-1 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top1Error, !e.IsLanguage() })},
+	"top5-error": {"top-5 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top5Error, !e.IsLanguage() })},
+	"loss":       {"validation loss", ofLast(func(e runlog.Eval) (float64, bool) { return e.Loss, true })},
+	"perplexity": {"validation perplexity", ofLast(perplexity)},
+	"test-perplexity": {"test perplexity", func(f Finished) (float64, bool) {
+		if f.last() == nil {
+			return 0, false
+		}
+		e, ok := f.State.Record.Log.TestAtBest()
+		return e.Perplexity, ok && e.IsLanguage()
+	}},
+}
+
+// ofLast measures the last evaluation.
+func ofLast(pick func(runlog.Eval) (float64, bool)) func(Finished) (float64, bool) {
+	return func(f Finished) (float64, bool) {
+		last := f.last()
+		if last == nil {
+			return 0, false
+		}
+		return pick(*last)
+	}
+}
+
+func perplexity(e runlog.Eval) (float64, bool) { return e.Perplexity, e.IsLanguage() }
 
 // MeasureNames are the names that a declaration may use, in alphabetical order.
 func MeasureNames() []string { return slices.Sorted(maps.Keys(measures)) }

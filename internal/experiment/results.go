@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/report/paper"
 	"github.com/kafisto/kafisto/internal/runlog"
@@ -77,8 +78,35 @@ func (r Result) Table() paper.Table {
 	if bound := d.Settings["loss-bound"]; bound != nil {
 		t.Notes = append(t.Notes, fmt.Sprintf("Diverged: a loss, gradient or filter state that is not finite, or a loss above %v.", bound))
 	}
+	if slices.Contains(d.Measures, "test-perplexity") {
+		t.Notes = append(t.Notes, "Test perplexity: at the lowest validation loss of the run.")
+	}
+	t.Notes = append(append(t.Notes, r.unigramNotes()...), d.Notes...)
 	r.provenance(&t)
 	return t
+}
+
+// unigramNotes say what language models have to be below, for each data set.
+func (r Result) unigramNotes() []string {
+	var notes []string
+	for _, f := range r.Runs {
+		if f.State.Record == nil {
+			continue
+		}
+		e, ok := f.State.Record.Log.TestAtBest()
+		if !ok || e.UnigramPerplexity == 0 {
+			continue
+		}
+		title := f.Settings.Dataset
+		if info, err := data.Describe(title); err == nil {
+			title = info.Title
+		}
+		note := fmt.Sprintf("%s: guessing words by how often they are in the training text has test perplexity %.1f.", title, e.UnigramPerplexity)
+		if !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
+	return notes
 }
 
 // row is a line of the table.
@@ -92,7 +120,7 @@ func (r Result) row(row int) paper.Row {
 		}
 		numbers := d.paper(row, column)
 		for i, name := range d.Measures {
-			cell := newCell(runs, measures[name].of)
+			cell := newCell(runs, measures[name])
 			if numbers != nil {
 				cell.Paper, cell.PaperDiverged = numbers[i].Value, numbers[i].Diverged
 			}
@@ -122,48 +150,45 @@ func (r Result) cell(row, column int) []Finished {
 
 // Status says in words how far a run is.
 func (f Finished) Status() string {
-	switch {
-	case f.State.Diverged:
-		return "diverged"
-	case f.State.Done:
-		return "done"
-	case f.NoData:
+	if f.NoData && !f.State.Done {
 		return "no data"
-	case f.State.Step > 0:
-		return fmt.Sprintf("in progress (step %d of %d)", f.State.Step, f.State.Steps)
 	}
-	return "not run"
+	return f.State.Text()
 }
 
 // newCell gathers a measure over the seeds of a cell.
-func newCell(runs []Finished, of func(runlog.Eval) float64) paper.Cell {
+func newCell(runs []Finished, m measure) paper.Cell {
 	var c paper.Cell
 	var missing []string
 	for _, f := range runs {
-		switch last := f.last(); {
+		value, ok := m.of(f)
+		status := f.Status()
+		switch {
 		case f.State.Diverged:
 			c.Diverged++
-		case f.State.Done && last != nil:
-			c.Ours = append(c.Ours, of(*last))
-		case !slices.Contains(missing, f.Status()):
-			missing = append(missing, f.Status())
+			continue
+		case f.State.Done && ok:
+			c.Ours = append(c.Ours, value)
+			continue
+		case f.State.Done:
+			status = "not measured"
+		}
+		if !slices.Contains(missing, status) {
+			missing = append(missing, status)
 		}
 	}
 	c.Missing = strings.Join(missing, ", ")
 	return c
 }
 
-// last is the run's evaluation of the deciding split, which is the first one
-// evaluated, after its last step; nil without one.
+// last is the run's deciding evaluation after its last step; nil without one.
 func (f Finished) last() *runlog.Eval {
 	if f.State.Record == nil {
 		return nil
 	}
-	evals := f.State.Record.Log.Evals
-	for i := len(evals) - 1; i >= 0; i-- {
-		if evals[i].Split == evals[0].Split && evals[i].Step == f.State.Step {
-			return &evals[i]
-		}
+	evals := f.State.Record.Log.Deciding()
+	if n := len(evals); n > 0 && evals[n-1].Step == f.State.Step {
+		return &evals[n-1]
 	}
 	return nil
 }

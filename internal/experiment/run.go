@@ -4,27 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/kafisto/kafisto/internal/data"
-	"github.com/kafisto/kafisto/internal/engine"
-	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/train"
 )
 
 // Options say where and how a grid is run; nothing here changes its results.
-type Options struct {
-	Dir     string // results folder
-	DataDir string // folder of data sets; "" means the cache folder, to which what is missing is downloaded
-	Engine  string // as a run's setting
-	// Job gives what the runs need, by a run's label.
-	Job func(label string) job.Options
-	// Message tells the user something.
-	Message func(text string)
-}
+type Options = grid.Options
 
 // Grid is the runs of some declarations under a profile.
 type Grid struct {
@@ -80,9 +67,7 @@ func (g *Grid) LookForData(ctx context.Context, o Options, fetch bool) (missing 
 		if _, known := g.noData[name]; known {
 			continue
 		}
-		s := c.Settings
-		s.DataDir = o.DataDir
-		err := findData(ctx, s, o, fetch)
+		err := grid.FindData(ctx, c.Settings, o, fetch)
 		g.noData[name] = err != nil
 		if err != nil {
 			o.Message(fmt.Sprintf("no data for the cells of %s: %v", name, err))
@@ -92,108 +77,11 @@ func (g *Grid) LookForData(ctx context.Context, o Options, fetch bool) (missing 
 	return missing
 }
 
-// findData finds a run's data set.
-func findData(ctx context.Context, s job.Settings, o Options, fetch bool) error {
-	var folder string
-	var err error
-	if fetch {
-		folder, err = job.FindData(ctx, s, o.Job(s.Dataset))
-	} else {
-		folder, err = job.DataFolder(s)
-	}
-	if err != nil {
-		return err
-	}
-	return data.Locate(s.Dataset, folder)
-}
-
-// Run does what is left of the grid. The folder may be shared: a run that another
-// process works on is passed over, and waited for at the end; should that process
-// die, it is gone on with. A run that diverges is a result. When ctx is cancelled
-// the run in progress is saved, and the error is train.ErrStopped.
+// Run does what is left of the grid, see grid.Do.
 func (g *Grid) Run(ctx context.Context, o Options) error {
-	left := slices.DeleteFunc(g.Runs(), g.NoData)
-	w := &worker{Grid: g, Options: o, labels: map[string]string{}}
-	defer w.close()
-	for i, c := range left { // before anything is run
-		w.labels[c.Folder] = fmt.Sprintf("run %d of %d", i+1, len(left))
-		if _, err := job.Look(w.folder(c), c.Settings); err != nil {
-			return err
-		}
+	var runs []grid.Run
+	for _, c := range slices.DeleteFunc(g.Runs(), g.NoData) {
+		runs = append(runs, grid.Run{Folder: c.Folder, Settings: c.Settings})
 	}
-	told := false
-	for {
-		var busy []Cell
-		for _, c := range left {
-			switch err := w.do(ctx, c); {
-			case errors.Is(err, job.ErrClaimed):
-				busy = append(busy, c)
-			case err != nil:
-				return err
-			}
-		}
-		if len(busy) == 0 {
-			return nil
-		}
-		if len(busy) < len(left) { // look again at once: the others have gone on meanwhile
-			left = busy
-			continue
-		}
-		if !told {
-			o.Message(fmt.Sprintf("waiting for other processes: %d of the runs", len(left)))
-			told = true
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("experiment: %w while waiting for other processes", train.ErrStopped)
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
-}
-
-// worker does runs, all on one engine.
-type worker struct {
-	*Grid
-	Options
-	engine *engine.Engine
-	labels map[string]string // of the runs, by folder
-}
-
-func (w *worker) folder(c Cell) string { return filepath.Join(w.Dir, RunsFolder, c.Folder) }
-
-// do does a run as far as it is not done. Where another process has claimed it
-// the error is job.ErrClaimed.
-func (w *worker) do(ctx context.Context, c Cell) error {
-	dir := w.folder(c)
-	unlock, err := job.Claim(dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	state, err := job.Look(dir, c.Settings)
-	if err != nil || state.Done {
-		return err
-	}
-	s := c.Settings
-	s.Engine, s.DataDir = w.Engine, w.DataDir
-	label := w.labels[c.Folder]
-	o := w.Job(label)
-	if w.engine == nil {
-		if w.engine, err = job.OpenEngine(ctx, s, o); err != nil {
-			return err
-		}
-	}
-	w.Message(fmt.Sprintf("%s, on %s: %s", label, w.engine.Name, c.Folder))
-	o.Dir, o.Resume, o.Engine, o.Claimed = dir, state.Started, w.engine, true
-	if _, err = job.Run(ctx, s, o); errors.Is(err, train.ErrDiverged) {
-		w.Message(fmt.Sprintf("%s %s", label, strings.TrimPrefix(err.Error(), "train: ")))
-		return nil
-	}
-	return err
-}
-
-func (w *worker) close() {
-	if w.engine != nil {
-		w.engine.Close()
-	}
+	return grid.Do(ctx, runs, o)
 }

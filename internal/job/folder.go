@@ -159,10 +159,13 @@ func lastEngine(dir string) string {
 // Without a run the error satisfies errors.Is(err, fs.ErrNotExist).
 func Compatible(dir string, s Settings) error {
 	saved, err := LoadSettings(dir)
-	if err == nil && saved.Hash() != s.Hash() {
-		err = fmt.Errorf("job: the run in %s was started with other settings (%s): use its own, or choose another folder", dir, difference(saved, s))
+	if err != nil {
+		return err
 	}
-	return err
+	if obstacle := Obstacle(saved, s); obstacle != "" {
+		return fmt.Errorf("job: the run in %s was started with other settings (%s): use its own, or choose another folder", dir, obstacle)
+	}
+	return nil
 }
 
 // The settings that may change when a run is resumed; the length may not where
@@ -172,8 +175,12 @@ var (
 	place  = []string{"engine", "data-dir"}
 )
 
-// difference says in which setting b cannot go on with a run of a.
-func difference(a, b Settings) string {
+// Obstacle says in which setting b cannot go on with a run of a; "" if it can,
+// see Hash.
+func Obstacle(a, b Settings) string {
+	if a.Hash() == b.Hash() {
+		return ""
+	}
 	x, y := a.Map(), b.Map()
 	changed := func(name string) string {
 		return fmt.Sprintf("%s was %v, now %v", name, orDefault(x[name]), orDefault(y[name]))

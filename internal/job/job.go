@@ -9,7 +9,6 @@ import (
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
-	"github.com/kafisto/kafisto/internal/task"
 	"github.com/kafisto/kafisto/internal/train"
 )
 
@@ -76,7 +75,7 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 	if _, err := admit(s, o, steps); err != nil { // before anything is downloaded
 		return train.Result{}, err
 	}
-	problem, err := findProblem(ctx, s, o)
+	problem, err := findProblem(ctx, s, o, reading{})
 	if err != nil {
 		return train.Result{}, err
 	}
@@ -105,22 +104,6 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
 		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console,
 	})
-}
-
-// findProblem finds the settings' data and builds the task.
-func findProblem(ctx context.Context, s Settings, o Options) (train.Problem, error) {
-	folder, err := FindData(ctx, s, o)
-	if err != nil {
-		return train.Problem{}, err
-	}
-	initializer, err := s.initializer()
-	if err != nil {
-		return train.Problem{}, err
-	}
-	return task.Images{
-		Dataset: s.Dataset, Folder: folder, Model: s.Model, Width: s.Width, Initializer: initializer, BatchSize: s.BatchSize, Seed: uint64(s.Seed),
-		Augment: s.Augment, TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples,
-	}.Problem()
 }
 
 func orEpoch(every int64, p train.Problem) int64 {

@@ -19,6 +19,19 @@ type State struct {
 	Record *Record
 }
 
+// Text says the state in words.
+func (s State) Text() string {
+	switch {
+	case s.Diverged:
+		return "diverged"
+	case s.Done:
+		return "done"
+	case s.Step > 0:
+		return fmt.Sprintf("in progress (step %d of %d)", s.Step, s.Steps)
+	}
+	return "not run"
+}
+
 // Look finds out what a run folder holds, if anything. A run of other settings,
 // one that is longer than asked for, and one that cannot be read are errors.
 func Look(dir string, s Settings) (State, error) {

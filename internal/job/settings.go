@@ -20,7 +20,6 @@ import (
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/models"
-	"github.com/kafisto/kafisto/nn"
 )
 
 // Settings are everything that decides a run's result, and its engine and data
@@ -31,14 +30,16 @@ type Settings struct {
 	Dataset       string  `json:"dataset" default:"fashion-sample" group:"task" help:"Data set: ${datasets}."`
 	DataDir       string  `json:"data-dir" default:"" type:"path" group:"task" help:"Folder with the data set's files; empty uses the cache folder and downloads what is missing."`
 	Model         string  `json:"model" default:"small-cnn" group:"task" help:"Network: ${models}."`
-	Width         int     `json:"width" default:"0" group:"task" help:"Channels of the network's first stage, with which all others grow and shrink; 0 is the network's own."`
+	Width         int     `json:"width" default:"0" group:"task" help:"Channels of an image network's first stage, with which all others grow and shrink, or of a language model's layers; 0 is the network's own."`
+	Dropout       float64 `json:"dropout" default:"0.65" group:"task" help:"Language models: share of values that training drops, 0.65 in the paper."`
+	Window        int     `json:"window" default:"35" group:"task" help:"Language models: words of backpropagation through time."`
 	Initializer   string  `json:"initializer" default:"default" group:"task" help:"Starting values of convolutions and linear weights: ${initializers}; default is the network's own."`
-	Epochs        int64   `json:"epochs" default:"3" group:"task" help:"Passes over the training images."`
+	Epochs        int64   `json:"epochs" default:"3" group:"task" help:"Passes over the training data."`
 	Steps         int64   `json:"steps" default:"0" group:"task" help:"Training steps, in place of whole epochs; 0 trains whole epochs."`
-	BatchSize     int     `json:"batch-size" default:"128" group:"task" help:"Images in a minibatch."`
+	BatchSize     int     `json:"batch-size" default:"128" group:"task" help:"Images in a minibatch, or parts of a text that are read side by side."`
 	Augment       bool    `json:"augment" default:"false" negatable:"" group:"task" help:"Random crops with 4 pixels of padding and horizontal flips, as in the paper."`
-	TrainExamples int     `json:"train-examples" default:"0" group:"task" help:"Use only the first so many training images; 0 uses all."`
-	EvalExamples  int     `json:"eval-examples" default:"0" group:"task" help:"Use only the first so many held-out images; 0 uses all."`
+	TrainExamples int     `json:"train-examples" default:"0" group:"task" help:"Use only the first so many training images or words; 0 uses all."`
+	EvalExamples  int     `json:"eval-examples" default:"0" group:"task" help:"Use only the first so many held-out images, or words of each held-out text; 0 uses all."`
 	Seed          int64   `json:"seed" default:"1" group:"task" help:"Seed of initial parameters, order and augmentation."`
 	EvalEvery     int64   `json:"eval-every" default:"0" group:"task" help:"Steps between evaluations; 0 evaluates after every epoch."`
 	SaveEvery     int64   `json:"save-every" default:"0" group:"task" help:"Steps between checkpoints; 0 saves after every epoch."`
@@ -91,7 +92,7 @@ var defaults = sync.OnceValue(func() (s Settings) {
 func Vars() kong.Vars {
 	return kong.Vars{
 		"datasets":     strings.Join(data.Names(), ", "),
-		"models":       strings.Join(models.Names(), ", "),
+		"models":       strings.Join(models.Names(), ", ") + "; for texts " + strings.Join(models.LanguageNames(), ", "),
 		"initializers": strings.Join(initializerNames(), ", "),
 		"engines":      "auto, go, xla:cpu or xla:cuda",
 		"optimizers":   strings.Join(OptimizerNames(), ", "),
@@ -145,12 +146,10 @@ func ReadSettings(r io.Reader) (map[string]any, error) {
 // can be told before data and engine are opened. (Kong would call a method named
 // Validate by itself, before a contender's settings are put in.)
 func (s Settings) Check() error {
-	_, unknownData := data.Describe(s.Dataset)
-	_, unknownModel := models.ByName(s.Model, models.Config{Classes: 10, Width: s.Width})
+	unknownTask := s.checkTask()
 	_, unknownEngine := engine.Parse(s.Engine)
-	_, unknownInitializer := s.initializer()
 	_, target := parseTarget(s.Target)
-	for _, err := range []error{unknownData, unknownModel, unknownInitializer, unknownEngine, target} {
+	for _, err := range []error{unknownTask, unknownEngine, target} {
 		if err != nil {
 			return err
 		}
@@ -162,7 +161,7 @@ func (s Settings) Check() error {
 		name       string
 		value, min int64
 	}{
-		{"epochs", s.Epochs, 1}, {"steps", s.Steps, 0}, {"batch-size", int64(s.BatchSize), 1},
+		{"epochs", s.Epochs, 1}, {"steps", s.Steps, 0}, {"batch-size", int64(s.BatchSize), 1}, {"window", int64(s.Window), 1},
 		{"train-examples", int64(s.TrainExamples), 0}, {"eval-examples", int64(s.EvalExamples), 0},
 		{"eval-every", s.EvalEvery, 0}, {"save-every", s.SaveEvery, 0},
 	} {
@@ -182,35 +181,17 @@ func (s Settings) Check() error {
 	if err := s.checkSchedule(); err != nil {
 		return err
 	}
-	perEpoch, err := s.stepsPerEpoch()
+	perEpoch, err := s.StepsPerEpoch()
 	if err == nil { // less than one minibatch an epoch is for the task to refuse
 		_, err = NewOptimizer(s, max(perEpoch, 1), max(s.length(perEpoch), 1))
 	}
 	return err
 }
 
-// ownInitializer is the name that leaves starting values to the network.
-const ownInitializer = "default"
-
-// initializerNames are the values of the setting initializer.
-func initializerNames() []string { return append([]string{ownInitializer}, nn.InitializerNames()...) }
-
-// initializer finds the setting's initialiser, nil for the network's own.
-func (s Settings) initializer() (nn.Initializer, error) {
-	if s.Initializer == ownInitializer {
-		return nil, nil
-	}
-	initializer, err := nn.InitializerByName(s.Initializer)
-	if err != nil {
-		return nil, fmt.Errorf("settings: unknown initializer %q: use one of %s", s.Initializer, strings.Join(initializerNames(), ", "))
-	}
-	return initializer, nil
-}
-
 // Length returns how many training steps in all the settings, which Check has
 // passed, ask for: that many, or so many epochs of full minibatches.
 func (s Settings) Length() (int64, error) {
-	perEpoch, err := s.stepsPerEpoch()
+	perEpoch, err := s.StepsPerEpoch()
 	return s.length(perEpoch), err
 }
 
@@ -219,19 +200,6 @@ func (s Settings) length(stepsPerEpoch int64) int64 {
 		return s.Steps
 	}
 	return s.Epochs * stepsPerEpoch
-}
-
-// stepsPerEpoch returns how many full minibatches an epoch has.
-func (s Settings) stepsPerEpoch() (int64, error) {
-	info, err := data.Describe(s.Dataset)
-	if err != nil {
-		return 0, err
-	}
-	images := info.Train
-	if s.TrainExamples > 0 {
-		images = s.TrainExamples
-	}
-	return int64(images / s.BatchSize), nil
 }
 
 // Hash identifies what a checkpoint may be resumed with: all settings but the

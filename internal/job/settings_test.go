@@ -142,10 +142,11 @@ func TestLengthIsThatOfTheLoadedData(t *testing.T) {
 		func(*Settings) {},
 		func(s *Settings) { s.TrainExamples, s.BatchSize = 1000, 96 },
 		func(s *Settings) { s.Steps = 7 },
+		func(s *Settings) { s.Dataset, s.Model, s.Width, s.BatchSize = "shakespeare", "tiny-lstm", 4, 20 },
 	} {
 		s := Defaults()
 		change(&s)
-		problem, err := findProblem(t.Context(), s, Options{})
+		problem, err := findProblem(t.Context(), s, Options{}, reading{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,6 +82,15 @@ func fieldTypes() map[string]reflect.Type {
 	return types
 }
 
+// Kind is the kind of a setting's value: String, Bool, Int, Int64 or Float64;
+// Invalid where there is no setting of that name.
+func Kind(name string) reflect.Kind {
+	if t := fieldTypes()[name]; t != nil {
+		return t.Kind()
+	}
+	return reflect.Invalid
+}
+
 // plain says an error of encoding/json in a user's words.
 func plain(err error) error {
 	var kind *json.UnmarshalTypeError

@@ -1,32 +1,99 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
 // Dash stands for a figure that does not exist.
 const Dash = "–"
 
-// column is one figure of the summary table.
+// tasks are what runs or a figure are of, a set of bits.
+type tasks uint8
+
+const (
+	classification tasks = 1 << iota // of images
+	language                         // models
+)
+
+// column is one figure of the tables of groups and of runs.
 type column struct {
 	short       string // heading on a terminal
 	long        string // heading on the page
+	tasks       tasks  // that have it; 0 means all
 	decimals    int    // fixed number of decimals, or
 	significant int    // significant digits of the column's smallest mean, if not 0
+	runDecimals int    // decimals in the table of runs
 	pick        func(Summary) Stat
+	of          func(measures) float64
 }
 
-// columns are the figures of the summary table; less is better in all.
+// The columns that decide which group is the best.
+var (
+	finalErrorColumn = column{
+		short: "final error %", long: "Final top-1 error, %", tasks: classification, decimals: 2, runDecimals: 2,
+		pick: func(s Summary) Stat { return s.FinalError }, of: func(m measures) float64 { return m.finalError },
+	}
+	bestPerplexityColumn = column{
+		short: "best perplexity", long: "Best validation perplexity", tasks: language, decimals: 2, runDecimals: 2,
+		pick: func(s Summary) Stat { return s.BestPerplexity }, of: func(m measures) float64 { return m.bestPerplexity },
+	}
+)
+
+// columns are the figures of the tables; less is better in all.
 var columns = []column{
-	{short: "final error %", long: "Final top-1 error, %", decimals: 2, pick: func(s Summary) Stat { return s.FinalError }},
-	{short: "best error %", long: "Best top-1 error, %", decimals: 2, pick: func(s Summary) Stat { return s.BestError }},
-	{short: "validation loss", long: "Validation loss", significant: 4, pick: func(s Summary) Stat { return s.FinalLoss }},
-	{short: "training loss", long: "Training loss", significant: 4, pick: func(s Summary) Stat { return s.TrainingLoss }},
-	{short: "s/step", long: "Seconds a step", significant: 3, pick: func(s Summary) Stat { return s.StepSeconds }},
-	{short: "total s", long: "Total seconds", decimals: 1, pick: func(s Summary) Stat { return s.TotalSeconds }},
+	finalErrorColumn,
+	{
+		short: "best error %", long: "Best top-1 error, %", tasks: classification, decimals: 2, runDecimals: 2,
+		pick: func(s Summary) Stat { return s.BestError }, of: func(m measures) float64 { return m.bestError },
+	},
+	{
+		short: "final perplexity", long: "Final validation perplexity", tasks: language, decimals: 2, runDecimals: 2,
+		pick: func(s Summary) Stat { return s.FinalPerplexity }, of: func(m measures) float64 { return m.finalPerplexity },
+	},
+	bestPerplexityColumn,
+	{
+		short: "test perplexity", long: "Test perplexity", tasks: language, decimals: 2, runDecimals: 2,
+		pick: func(s Summary) Stat { return s.TestPerplexity }, of: func(m measures) float64 { return m.testPerplexity },
+	},
+	{
+		short: "validation loss", long: "Validation loss", significant: 4, runDecimals: 4,
+		pick: func(s Summary) Stat { return s.FinalLoss }, of: func(m measures) float64 { return m.finalLoss },
+	},
+	{
+		short: "training loss", long: "Training loss", significant: 4, runDecimals: 4,
+		pick: func(s Summary) Stat { return s.TrainingLoss }, of: func(m measures) float64 { return m.trainingLoss },
+	},
+	{
+		short: "s/step", long: "Seconds a step", significant: 3, runDecimals: 4,
+		pick: func(s Summary) Stat { return s.StepSeconds }, of: func(m measures) float64 { return m.stepSeconds },
+	},
+	{
+		short: "total s", long: "Total seconds", decimals: 1, runDecimals: 1,
+		pick: func(s Summary) Stat { return s.TotalSeconds }, of: func(m measures) float64 { return m.totalSeconds },
+	},
 }
+
+// tasksOf are the tasks of all groups; classification where nothing was evaluated.
+func tasksOf(summaries []Summary) tasks {
+	var all tasks
+	for _, s := range summaries {
+		all |= s.tasks
+	}
+	return cmp.Or(all, classification)
+}
+
+// shownColumns are those that any group may have.
+func shownColumns(summaries []Summary) []column {
+	all := tasksOf(summaries)
+	return slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.tasks != 0 && c.tasks&all == 0 })
+}
+
+// fits says whether the group may have the figure, as far as is known.
+func (c column) fits(s Summary) bool { return c.tasks == 0 || s.tasks == 0 || c.tasks&s.tasks != 0 }
 
 // cell is one entry of the summary table.
 type cell struct {
@@ -34,8 +101,8 @@ type cell struct {
 	Best bool // lowest of its column, as far as its decimals tell
 }
 
-// cells is the summary table: a row a summary, an entry a column.
-func cells(summaries []Summary) [][]cell {
+// cells is a table: a row a summary, an entry a column.
+func cells(summaries []Summary, columns []column) [][]cell {
 	rows := make([][]cell, len(summaries))
 	spread := severalSeeds(summaries)
 	for _, c := range columns {
@@ -43,8 +110,8 @@ func cells(summaries []Summary) [][]cell {
 		best := FormatNumber(c.best(summaries), decimals)
 		for i, s := range summaries {
 			st := c.pick(s)
-			text := formatStat(st, decimals, spread)
-			if st.N == 0 && s.Diverged > 0 {
+			text := FormatStat(st, decimals, spread)
+			if st.N == 0 && s.Diverged > 0 && c.fits(s) {
 				text = statusDiverged
 			}
 			rows[i] = append(rows[i], cell{
@@ -73,7 +140,7 @@ func (c column) best(summaries []Summary) float64 {
 	best, compared := math.NaN(), 0
 	for _, s := range summaries {
 		st := c.pick(s)
-		if st.N > 0 || s.Diverged > 0 {
+		if st.N > 0 || s.Diverged > 0 && c.fits(s) {
 			compared++
 		}
 		if s.Diverged == 0 {
@@ -104,9 +171,9 @@ func (c column) places(summaries []Summary) int {
 	return min(max(places, 0), 6)
 }
 
-// formatStat is "mean ± sd", with a dash for a deviation or a mean that does
+// FormatStat is "mean ± sd", with a dash for a deviation or a mean that does
 // not exist; without spread it is the mean alone.
-func formatStat(s Stat, decimals int, spread bool) string {
+func FormatStat(s Stat, decimals int, spread bool) string {
 	if s.N == 0 {
 		return Dash
 	}

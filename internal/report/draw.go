@@ -51,6 +51,9 @@ func newPlot(p panel) (*plot.Plot, error) {
 			}
 		}
 	}
+	if err := addUnigrams(pl, p, x1); err != nil {
+		return nil, err
+	}
 	pl.X.Min, pl.X.Max, pl.Y.Min, pl.Y.Max = x0, x1, y0, y1
 	return pl, nil
 }
@@ -127,6 +130,27 @@ func addCrosses(pl *plot.Plot, _ panel, c curve) error {
 	return addGlyphs(pl, c.crosses, draw.GlyphStyle{
 		Color: groupColour(c.group), Radius: vg.Points(4), Shape: draw.CrossGlyph{},
 	})
+}
+
+// addUnigrams draws a dashed line over the whole width at each perplexity of
+// guessing words by frequency, and says so below its right end.
+func addUnigrams(pl *plot.Plot, p panel, right float64) error {
+	for _, v := range p.unigrams {
+		line := plotter.NewFunction(func(float64) float64 { return v })
+		line.Samples = 2
+		line.LineStyle = draw.LineStyle{Color: lineColour, Width: vg.Points(1), Dashes: []vg.Length{vg.Points(4), vg.Points(3)}}
+		label, err := plotter.NewLabels(plotter.XYLabels{
+			XYs: plotter.XYs{{X: right, Y: v}}, Labels: []string{"words by frequency: " + FormatNumber(v, 1)},
+		})
+		if err != nil {
+			return err
+		}
+		label.TextStyle[0] = textStyle(labelSize-1.5, lineColour)
+		label.TextStyle[0].XAlign, label.TextStyle[0].YAlign = draw.XRight, draw.YTop
+		label.Offset.Y = -vg.Points(2)
+		pl.Add(line, label)
+	}
+	return nil
 }
 
 // addLine draws points as a line, short ones with a dot at each point.

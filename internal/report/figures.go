@@ -22,6 +22,7 @@ type figure struct {
 	band    bool // fill between the points' low and high
 	caption string
 	series  series
+	unigram string // split whose unigram perplexity is a dashed line; empty for none
 }
 
 const (
@@ -44,12 +45,22 @@ var figures = []figure{
 	{
 		name: "validation-loss", section: sectionLearning, title: "Validation loss", axis: "loss",
 		caption: "Mean loss over the whole validation split, which is never trained on.",
-		series:  evaluations(func(e runlog.Eval) float64 { return e.Loss }),
+		series:  evaluations(runlog.Validation, func(e runlog.Eval) (float64, bool) { return e.Loss, true }),
 	},
 	{
 		name: "validation-error", section: sectionLearning, title: "Validation top-1 error", axis: "error, %", scale: linearScale,
 		caption: "Share of validation examples whose most likely class is wrong; less is better.",
-		series:  evaluations(func(e runlog.Eval) float64 { return e.Top1Error }),
+		series:  evaluations(runlog.Validation, func(e runlog.Eval) (float64, bool) { return e.Top1Error, !e.IsLanguage() }),
+	},
+	{
+		name: "validation-perplexity", section: sectionLearning, title: "Validation perplexity", axis: "perplexity", scale: logScale,
+		caption: "Exponential of the mean loss of a word of the validation text; less is better. Dashed: guessing words by how often they are in the training text.",
+		series:  evaluations(runlog.Validation, perplexity), unigram: runlog.Validation,
+	},
+	{
+		name: "test-perplexity", section: sectionLearning, title: "Test perplexity", axis: "perplexity", scale: logScale,
+		caption: "The same on the test text, which decides nothing: the table has it at the lowest validation loss.",
+		series:  evaluations(runlog.Test, perplexity), unigram: runlog.Test,
 	},
 	{
 		name: "learning-rate", section: sectionLearning, title: "Effective learning rate", axis: "learning rate", scale: logScale, band: true, noisy: true,

@@ -31,7 +31,7 @@ func fixture(seed uint64, steps, entries int, floor float64) *runlog.Log {
 		log.Steps = append(log.Steps, s)
 		if i%perEpoch == 0 {
 			log.Evals = append(log.Evals, runlog.Eval{
-				Type: runlog.TypeEval, Step: int64(i), Epoch: s.Epoch, Split: validation,
+				Type: runlog.TypeEval, Step: int64(i), Epoch: s.Epoch, Split: runlog.Validation,
 				Loss: loss * 1.1, Top1Error: 100 * (1 - math.Exp(-loss/2)), Examples: 2000, Seconds: 0.5,
 			})
 		}

@@ -1,13 +1,10 @@
 package report
 
 import (
-	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,9 +93,10 @@ func WriteHTML(path string, r Report) error {
 
 func newPage(r Report) (page, error) {
 	groups, summaries := r.groups(), Summarize(r)
+	columns := shownColumns(summaries)
 	p := page{
 		Report: r, Title: r.title(), Headline: headline(summaries),
-		TableNote: pageNote(summaries), Provenance: provenance(r, summaries),
+		TableNote: pageNote(r, summaries), Provenance: provenance(r, summaries),
 	}
 	if !r.Created.IsZero() {
 		p.Created = CreatedText(r.Created)
@@ -106,13 +104,13 @@ func newPage(r Report) (page, error) {
 	for _, c := range columns {
 		p.Columns = append(p.Columns, c.long)
 	}
-	table := cells(summaries)
+	table := cells(summaries, columns)
 	for i, g := range groups {
 		pg := pageGroup{Name: g.name, Text: legendText(g), Colour: template.CSS("var(--" + groupProperty(i) + ")")}
 		p.Groups = append(p.Groups, pg)
 		p.Rows = append(p.Rows, pageRow{Group: pg, Seeds: seedsNote(summaries[i]), Cells: table[i]})
 		for _, run := range g.runs {
-			p.Runs = append(p.Runs, newPageRun(run))
+			p.Runs = append(p.Runs, newPageRun(run, columns))
 		}
 	}
 	p.Different, p.Common = settingRows(groups)
@@ -152,67 +150,34 @@ func droppedNote(n int, log bool) string {
 	}
 }
 
-func newPageRun(run Run) pageRun {
+func newPageRun(run Run, columns []column) pageRun {
 	m := measure(run.Log)
-	return pageRun{
+	p := pageRun{
 		Label: run.Label, Seed: strconv.FormatUint(run.Seed, 10),
 		Status: status(run.Log), Diverged: diverged(run.Log), Message: message(run.Log),
 		Steps: strconv.FormatInt(lastStep(run.Log), 10),
-		Figures: []string{
-			FormatNumber(m.finalError, 2), FormatNumber(m.bestError, 2),
-			FormatNumber(m.finalLoss, 4), FormatNumber(m.trainingLoss, 4),
-			FormatNumber(m.stepSeconds, 4), FormatNumber(m.totalSeconds, 1),
-		},
 	}
-}
-
-// headline is the result in one sentence; empty if there is none. Groups that
-// are equal as far as the table's decimals tell are all named.
-func headline(summaries []Summary) string {
-	var best []string
-	var text string
-	seeds := 1
-	for i, row := range cells(summaries) {
-		if row[0].Best {
-			best = append(best, summaries[i].Group)
-			text, seeds = row[0].Text, max(seeds, len(summaries[i].Seeds))
-		}
+	for _, c := range columns {
+		p.Figures = append(p.Figures, FormatNumber(c.of(m), c.runDecimals))
 	}
-	if best == nil {
-		return ""
-	}
-	line := fmt.Sprintf("Lowest final top-1 error: %s with %s %%", strings.Join(best, " and "), text)
-	switch {
-	case seeds > 1:
-		line += fmt.Sprintf(" over %d seeds", seeds)
-	case len(best) > 1:
-		line += " (one seed)"
-	default:
-		line += " (one seed" + lead(summaries) + ")"
-	}
-	return line + "."
-}
-
-// lead says in images how far the two lowest final errors are apart, as in
-// ": wrong in 4 of 2000 images fewer than sgd"; "" if that is not known.
-func lead(summaries []Summary) string {
-	sorted := slices.DeleteFunc(slices.Clone(summaries), func(s Summary) bool { return s.FinalError.N == 0 || s.Diverged > 0 })
-	slices.SortStableFunc(sorted, func(a, b Summary) int { return cmp.Compare(a.FinalError.Mean, b.FinalError.Mean) })
-	if len(sorted) < 2 || severalSeeds(summaries) || sorted[0].Examples == 0 || sorted[0].Examples != sorted[1].Examples {
-		return ""
-	}
-	total := sorted[0].Examples
-	apart := math.Round((sorted[1].FinalError.Mean - sorted[0].FinalError.Mean) / 100 * float64(total))
-	return fmt.Sprintf(": wrong in %.0f of %d images fewer than %s", apart, total, sorted[1].Group)
+	return p
 }
 
 // pageNote explains the summary table.
-func pageNote(summaries []Summary) string {
-	note := "Errors and losses on the validation split; training loss is the mean of the last 50 steps; seconds a step is the median; total seconds are steps and evaluations, without start-up."
+func pageNote(r Report, summaries []Summary) string {
+	note := map[tasks]string{
+		classification:            "Errors and losses on the validation split; ",
+		language:                  "Perplexities and losses on the validation split; test perplexity is that at the lowest validation loss; ",
+		classification | language: "Errors, perplexities and losses on the validation split; test perplexity is that at the lowest validation loss; ",
+	}[tasksOf(summaries)]
+	note += "training loss is the mean of the last 50 steps; seconds a step is the median; total seconds are steps and evaluations, without start-up."
 	if severalSeeds(summaries) {
 		note += " Mean ± sample standard deviation over the seeds that did not diverge."
 	} else {
 		note += " One seed each, so there is no standard deviation."
+	}
+	if unigram := unigramNote(r); unigram != "" {
+		note += " " + unigram
 	}
 	return note
 }

@@ -17,6 +17,9 @@ import (
 	"pgregory.net/rapid"
 )
 
+// imageFigures are those of runs that classify images: all but the perplexities.
+var imageFigures = len(figures) - 2
+
 // html is the page of the report.
 func html(t interface {
 	Helper()
@@ -61,8 +64,8 @@ func TestPageIsSelfContainedAndComplete(t *testing.T) {
 	if found := regexp.MustCompile(`(?i)https?:|<script|<link|<img|@import|url\(|src=|ZgotmplZ`).FindString(page); found != "" {
 		t.Errorf("the page holds %q", found)
 	}
-	if n := strings.Count(page, "<svg"); n != len(figures) {
-		t.Errorf("%d figures, want %d", n, len(figures))
+	if n := strings.Count(page, "<svg"); n != imageFigures {
+		t.Errorf("%d figures, want %d", n, imageFigures)
 	}
 	for _, p := range panels(demo(3).groups()) {
 		svg, err := renderInline(p)
@@ -131,7 +134,7 @@ func TestFigureFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(paths) != 2*len(figures) || len(entries) != len(paths) {
+	if err != nil || len(paths) != 2*imageFigures || len(entries) != len(paths) {
 		t.Fatalf("%d paths, %d files, %v", len(paths), len(entries), err)
 	}
 	for _, path := range paths {
@@ -224,7 +227,7 @@ func anyLog() *rapid.Generator[*runlog.Log] {
 			log.Steps = append(log.Steps, s)
 		}
 		for i := range rapid.IntRange(0, 4).Draw(t, "evals") {
-			log.Evals = append(log.Evals, runlog.Eval{Step: int64(i), Epoch: number("epoch"), Split: validation, Loss: number("loss"), Top1Error: number("error"), Seconds: number("seconds")})
+			log.Evals = append(log.Evals, runlog.Eval{Step: int64(i), Epoch: number("epoch"), Split: rapid.SampledFrom([]string{runlog.Validation, runlog.Test}).Draw(t, "split"), Loss: number("loss"), Top1Error: number("error"), Perplexity: number("perplexity"), UnigramPerplexity: number("unigram"), Seconds: number("seconds")})
 		}
 		if rapid.Bool().Draw(t, "end") {
 			log.End = &runlog.End{Status: rapid.SampledFrom([]string{runlog.StatusFinished, runlog.StatusStopped, runlog.StatusDiverged}).Draw(t, "status")}
@@ -247,6 +250,9 @@ func TestAnyNumbersAreReported(t *testing.T) {
 		if err := WriteJSON(&b, r); err != nil {
 			rt.Fatal(err)
 		}
+		if err := WriteEvaluations(&b, r); err != nil {
+			rt.Fatal(err)
+		}
 		if page := html(rt, dir, r); regexp.MustCompile(`NaN|Inf`).MatchString(page) {
 			rt.Fatal("the page holds a number that is none")
 		}
@@ -257,7 +263,7 @@ func TestOneStepAndOneEvaluation(t *testing.T) {
 	onlyEval := handLog(0, 12)
 	r := Report{Runs: []Run{{Label: "step", Log: fixture(1, 1, 3, 0.3)}, {Label: "eval", Log: onlyEval}, {Label: "lost", Log: &runlog.Log{End: &runlog.End{Status: runlog.StatusDiverged}}}}}
 	dir := t.TempDir()
-	if page := html(t, dir, r); strings.Count(page, "<svg") != len(figures) {
+	if page := html(t, dir, r); strings.Count(page, "<svg") != imageFigures {
 		t.Errorf("%d figures", strings.Count(page, "<svg"))
 	}
 	if _, err := WriteFigures(dir, r); err != nil {

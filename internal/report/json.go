@@ -41,6 +41,12 @@ type jsonRun struct {
 	StepSeconds  *float64       `json:"seconds_per_step"`
 	TotalSeconds *float64       `json:"total_seconds"`
 	Settings     map[string]any `json:"settings,omitempty"`
+
+	// Language models alone have perplexities. Unigram ones are by split.
+	FinalPerplexity *float64           `json:"final_validation_perplexity,omitempty"`
+	BestPerplexity  *float64           `json:"best_validation_perplexity,omitempty"`
+	TestPerplexity  *float64           `json:"test_perplexity,omitempty"`
+	Unigram         map[string]float64 `json:"unigram_perplexity,omitempty"`
 }
 
 // WriteJSON writes the report as one indented JSON object of type "report":
@@ -84,7 +90,9 @@ func newJSONRun(group string, run Run) jsonRun {
 		FinalLoss: OrNull(m.finalLoss), BestLoss: OrNull(m.bestLoss),
 		TrainingLoss: OrNull(m.trainingLoss),
 		StepSeconds:  OrNull(m.stepSeconds), TotalSeconds: OrNull(m.totalSeconds),
-		Settings: run.Settings,
+		Settings:        run.Settings,
+		FinalPerplexity: OrNull(m.finalPerplexity), BestPerplexity: OrNull(m.bestPerplexity), TestPerplexity: OrNull(m.testPerplexity),
+		Unigram: unigrams(run.Log),
 	}
 }
 

@@ -10,9 +10,6 @@ import (
 // lossWindow is the number of last steps whose mean is the final training loss.
 const lossWindow = 50
 
-// validation is the split that the summary and the curves show.
-const validation = "validation"
-
 // Statuses of a run, as reported.
 const (
 	statusUnfinished = "unfinished" // no end record, or stopped by a signal
@@ -22,7 +19,11 @@ const (
 
 // measures are the figures of one run. One that the log does not hold is NaN.
 type measures struct {
+	tasks                 tasks   // what its evaluations are of
 	finalError, bestError float64 // validation top-1 error, percent
+	finalPerplexity       float64 // validation
+	bestPerplexity        float64 // validation
+	testPerplexity        float64 // at the lowest validation loss
 	finalLoss, bestLoss   float64 // validation loss
 	trainingLoss          float64 // mean of the last lossWindow finite step losses
 	stepSeconds           float64 // median over steps
@@ -34,17 +35,18 @@ type measures struct {
 func measure(log *runlog.Log) measures {
 	m := measures{
 		finalError: math.NaN(), bestError: math.NaN(),
+		finalPerplexity: math.NaN(), bestPerplexity: math.NaN(), testPerplexity: math.NaN(),
 		finalLoss: math.NaN(), bestLoss: math.NaN(),
 	}
 	var total float64
 	for _, e := range log.Evals {
 		total += positive(e.Seconds)
-		if e.Split != validation {
-			continue
+		if e.Split == runlog.Validation {
+			m.evaluated(e)
 		}
-		m.finalError, m.finalLoss, m.examples = e.Top1Error, e.Loss, e.Examples
-		m.bestError = lower(m.bestError, e.Top1Error)
-		m.bestLoss = lower(m.bestLoss, e.Loss)
+	}
+	if e, ok := log.TestAtBest(); ok && e.IsLanguage() {
+		m.testPerplexity = e.Perplexity
 	}
 	seconds := make([]float64, 0, len(log.Steps))
 	losses := make([]float64, 0, len(log.Steps))
@@ -64,6 +66,21 @@ func measure(log *runlog.Log) measures {
 		m.totalSeconds = total
 	}
 	return m
+}
+
+// evaluated puts in the next evaluation of the validation split.
+func (m *measures) evaluated(e runlog.Eval) {
+	m.finalLoss, m.examples = e.Loss, e.Examples
+	m.bestLoss = lower(m.bestLoss, e.Loss)
+	if e.IsLanguage() {
+		m.tasks |= language
+		m.finalPerplexity = e.Perplexity
+		m.bestPerplexity = lower(m.bestPerplexity, e.Perplexity)
+		return
+	}
+	m.tasks |= classification
+	m.finalError = e.Top1Error
+	m.bestError = lower(m.bestError, e.Top1Error)
 }
 
 // diverged says whether the run ended because something was not finite.

@@ -17,6 +17,8 @@ type panel struct {
 	epochs  bool // x is in epochs, else in steps
 	curves  []curve
 	dropped int // values that the axis cannot show
+
+	unigrams []float64 // perplexities that are dashed lines
 }
 
 // curve is what one group contributes to a panel.
@@ -71,6 +73,11 @@ func newPanel(f figure, groups []group, epochs bool) panel {
 		c.mean = meanCurve(survivors)
 		if len(c.seeds) > 0 {
 			p.curves = append(p.curves, c)
+		}
+	}
+	for _, v := range unigramsOf(groups, f.unigram) {
+		if canDraw(v, p.log) {
+			p.unigrams = append(p.unigrams, v)
 		}
 	}
 	return p
@@ -184,6 +191,9 @@ func (p panel) limits() (x0, x1, y0, y1 float64) {
 		cover(c.raw...)
 		cover(c.seeds...)
 		cover(c.mean)
+	}
+	for _, v := range p.unigrams {
+		y0, y1 = math.Min(y0, v), math.Max(y1, v)
 	}
 	if x0 > 0 {
 		x0 = 0

@@ -62,19 +62,24 @@ func filterLearningRates(log *runlog.Log) []point {
 	return points
 }
 
-// evaluations makes a series from the evaluations on the validation split.
-func evaluations(pick func(runlog.Eval) float64) series {
+// evaluations makes a series from what pick reads of each evaluation on a split;
+// pick says false where the evaluation lacks the quantity.
+func evaluations(split string, pick func(runlog.Eval) (y float64, ok bool)) series {
 	return func(log *runlog.Log) []point {
 		var points []point
 		for _, e := range log.Evals {
-			if e.Split == validation {
-				y := pick(e)
+			if e.Split != split {
+				continue
+			}
+			if y, ok := pick(e); ok {
 				points = append(points, point{step: e.Step, x: e.Epoch, y: y, low: y, high: y})
 			}
 		}
 		return points
 	}
 }
+
+func perplexity(e runlog.Eval) (float64, bool) { return e.Perplexity, e.IsLanguage() }
 
 // drawable keeps the points whose values are finite numbers of drawable size
 // and, on a logarithmic axis, positive. A band that is not drawable shrinks to

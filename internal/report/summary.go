@@ -21,6 +21,9 @@ func (s Stat) MarshalJSON() ([]byte, error) {
 	}{s.N, OrNull(s.Mean), OrNull(s.SD)})
 }
 
+// IsZero tells encoding/json that no run has the figure.
+func (s Stat) IsZero() bool { return s.N == 0 }
+
 // OrNull is nil, JSON's null, for a number that JSON cannot hold.
 func OrNull(v float64) *float64 {
 	if !finite(v) {
@@ -37,15 +40,22 @@ type Summary struct {
 	Seeds      []uint64 `json:"seeds"` // of all runs, diverged ones included
 	Diverged   int      `json:"diverged"`
 	Unfinished int      `json:"unfinished"` // stopped or still running; included in the figures
-	Examples   int      `json:"examples"`   // images of the last evaluation, 0 if there are none or the runs differ
+	Examples   int      `json:"examples"`   // images or words of the last evaluation, 0 if there are none or the runs differ
 
-	FinalError   Stat `json:"final_top1_error"`      // validation, percent, last evaluation
-	BestError    Stat `json:"best_top1_error"`       // validation, percent, lowest of the run
+	FinalError   Stat `json:"final_top1_error"`      // validation, percent, last evaluation; none of language models
+	BestError    Stat `json:"best_top1_error"`       // validation, percent, lowest of the run; none of language models
 	FinalLoss    Stat `json:"final_validation_loss"` // last evaluation
 	BestLoss     Stat `json:"best_validation_loss"`  // lowest of the run
 	TrainingLoss Stat `json:"training_loss"`         // mean of the last 50 steps
 	StepSeconds  Stat `json:"seconds_per_step"`      // median over a run's steps
 	TotalSeconds Stat `json:"total_seconds"`         // steps and evaluations, without start-up
+
+	// Perplexities are those of language models.
+	FinalPerplexity Stat `json:"final_validation_perplexity,omitzero"` // last evaluation
+	BestPerplexity  Stat `json:"best_validation_perplexity,omitzero"`  // lowest of the run
+	TestPerplexity  Stat `json:"test_perplexity,omitzero"`             // at the lowest validation loss, as papers report it
+
+	tasks tasks // of all runs, diverged ones included
 }
 
 // Summarize gives one Summary a group, in the order in which groups first
@@ -66,6 +76,8 @@ func summarize(g group) Summary {
 			continue
 		}
 		s.Seeds = append(s.Seeds, run.Seed)
+		m := measure(run.Log)
+		s.tasks |= m.tasks
 		switch status(run.Log) {
 		case statusDiverged:
 			s.Diverged++
@@ -73,7 +85,6 @@ func summarize(g group) Summary {
 		case statusUnfinished:
 			s.Unfinished++
 		}
-		m := measure(run.Log)
 		if all == nil {
 			s.Examples = m.examples
 		} else if s.Examples != m.examples {
@@ -90,6 +101,9 @@ func summarize(g group) Summary {
 	}
 	s.FinalError = over(func(m measures) float64 { return m.finalError })
 	s.BestError = over(func(m measures) float64 { return m.bestError })
+	s.FinalPerplexity = over(func(m measures) float64 { return m.finalPerplexity })
+	s.BestPerplexity = over(func(m measures) float64 { return m.bestPerplexity })
+	s.TestPerplexity = over(func(m measures) float64 { return m.testPerplexity })
 	s.FinalLoss = over(func(m measures) float64 { return m.finalLoss })
 	s.BestLoss = over(func(m measures) float64 { return m.bestLoss })
 	s.TrainingLoss = over(func(m measures) float64 { return m.trainingLoss })

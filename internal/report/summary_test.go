@@ -21,7 +21,7 @@ func handLog(n int, errors ...float64) *runlog.Log {
 		})
 	}
 	for i, e := range errors {
-		log.Evals = append(log.Evals, runlog.Eval{Step: int64(i + 1), Epoch: float64(i), Split: validation, Loss: e / 10, Top1Error: e, Seconds: 1})
+		log.Evals = append(log.Evals, runlog.Eval{Step: int64(i + 1), Epoch: float64(i), Split: runlog.Validation, Loss: e / 10, Top1Error: e, Seconds: 1})
 	}
 	log.End = &runlog.End{Status: runlog.StatusFinished, Step: int64(n)}
 	return log
@@ -116,7 +116,7 @@ func TestDivergedRunsAreCountedNotAveraged(t *testing.T) {
 				t.Errorf("best of those that did not diverge: %q", line)
 			}
 		case strings.HasPrefix(line, "gone"):
-			if strings.Count(line, "diverged") != 1+len(columns) {
+			if strings.Count(line, "diverged") != 1+len(shownColumns(s)) {
 				t.Errorf("diverged cells: %q", line)
 			}
 		}
@@ -196,7 +196,7 @@ func TestNothingToReport(t *testing.T) {
 		_, figures := WriteFigures(dir, c.report)
 		for _, err := range []error{
 			WriteTable(&bytes.Buffer{}, c.report), WriteJSON(&bytes.Buffer{}, c.report),
-			WriteHTML(dir+"/report.html", c.report), figures,
+			WriteHTML(dir+"/report.html", c.report), WriteEvaluations(&bytes.Buffer{}, c.report), figures,
 		} {
 			if err == nil || !strings.HasPrefix(err.Error(), "report: ") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: got %v", name, err)
@@ -215,6 +215,9 @@ func TestWriterErrorsAreReported(t *testing.T) {
 	}
 	if err := WriteJSON(brokenWriter{}, demo(1)); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("json: %v", err)
+	}
+	if err := WriteEvaluations(brokenWriter{}, demo(1)); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("evaluations: %v", err)
 	}
 	r := demo(1)
 	r.Runs[0].Settings["rate"] = math.NaN()

@@ -26,7 +26,7 @@ func WriteTable(w io.Writer, r Report) error {
 	}
 	b.WriteString("\n")
 	alignRows(&b, tableRows(summaries))
-	b.WriteString("\n" + tableNote(summaries) + "\n")
+	b.WriteString("\n" + tableNote(r, summaries) + "\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("report: writing the table: %w", err)
 	}
@@ -35,12 +35,12 @@ func WriteTable(w io.Writer, r Report) error {
 
 // tableRows is the table's text, headings first.
 func tableRows(summaries []Summary) [][]string {
-	header := []string{"optimizer", "seeds"}
+	header, columns := []string{"optimizer", "seeds"}, shownColumns(summaries)
 	for _, c := range columns {
 		header = append(header, c.short+" ")
 	}
 	rows := [][]string{header}
-	for i, line := range cells(summaries) {
+	for i, line := range cells(summaries, columns) {
 		row := []string{summaries[i].Group, seedsNote(summaries[i])}
 		for _, c := range line {
 			mark := " "
@@ -54,8 +54,8 @@ func tableRows(summaries []Summary) [][]string {
 	return rows
 }
 
-// tableNote explains the table in one or two sentences.
-func tableNote(summaries []Summary) string {
+// tableNote explains the table in a few sentences.
+func tableNote(r Report, summaries []Summary) string {
 	var notes []string
 	if len(summaries) > 1 {
 		notes = append(notes, "* best of its column, diverged groups apart.")
@@ -65,7 +65,14 @@ func tableNote(summaries []Summary) string {
 	} else {
 		notes = append(notes, "One seed each: no standard deviation.")
 	}
-	return strings.Join(notes, " ")
+	note := strings.Join(notes, " ")
+	if tasksOf(summaries)&language != 0 {
+		note += "\nTest perplexity: at the lowest validation loss."
+	}
+	if unigram := unigramNote(r); unigram != "" {
+		note += " " + unigram
+	}
+	return note
 }
 
 // alignRows writes rows in columns two spaces apart: the first two columns

@@ -15,6 +15,18 @@ type Log struct {
 	Torn   bool    // the last line was cut off, as by a crash, and left out
 }
 
+// Deciding are the evaluations by which runs are compared, in the order of
+// logging: those of the split that was evaluated first.
+func (l *Log) Deciding() []Eval {
+	var evals []Eval
+	for _, e := range l.Evals {
+		if e.Split == l.Evals[0].Split {
+			evals = append(evals, e)
+		}
+	}
+	return evals
+}
+
 // Read reads the log at path. A last line that is cut off is left out; anything
 // else that is not a record of this package is an error with its line number.
 func Read(path string) (*Log, error) {

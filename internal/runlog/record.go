@@ -53,12 +53,17 @@ type Eval struct {
 	Type      string  `json:"type"`
 	Step      int64   `json:"step"`
 	Epoch     float64 `json:"epoch"`
-	Split     string  `json:"split"` // validation or test
+	Split     string  `json:"split"` // Validation or Test
 	Loss      float64 `json:"loss"`
-	Top1Error float64 `json:"top1_error"` // percent
-	Top5Error float64 `json:"top5_error"` // percent
-	Examples  int     `json:"examples"`
-	Seconds   float64 `json:"seconds"`
+	Top1Error float64 `json:"top1_error"` // percent; 0 where there are no classes
+	Top5Error float64 `json:"top5_error"` // percent; 0 where there are no classes
+	// Perplexity is exp(Loss) of a language model; 0 for other tasks.
+	Perplexity float64 `json:"perplexity,omitempty"`
+	// UnigramPerplexity is what a language model has to be below: that of guessing
+	// words by how often they are in the training text; 0 for other tasks.
+	UnigramPerplexity float64 `json:"unigram_perplexity,omitempty"`
+	Examples          int     `json:"examples"` // images or words
+	Seconds           float64 `json:"seconds"`
 }
 
 // End says how a process left the run.

@@ -50,6 +50,8 @@ func (r *Eval) check() error {
 		finite(r.Step, "loss", r.Loss),
 		finite(r.Step, "top1_error", r.Top1Error),
 		finite(r.Step, "top5_error", r.Top5Error),
+		finite(r.Step, "perplexity", r.Perplexity),
+		finite(r.Step, "unigram_perplexity", r.UnigramPerplexity),
 		finite(r.Step, "epoch", r.Epoch),
 		finite(r.Step, "seconds", r.Seconds),
 	)

@@ -8,6 +8,11 @@ import (
 	"math"
 	"time"
 
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/kafisto/kafisto"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
@@ -17,7 +22,8 @@ func (r *run) evaluate(ctx context.Context) error {
 	var first *runlog.Eval
 	var all []runlog.Eval
 	for _, split := range r.Problem.Splits {
-		e, err := r.evaluateSplit(ctx, split)
+		e, err := r.graphs.evaluateSplit(ctx, r.Problem, split)
+		e.Step, e.Epoch = r.step, float64(r.step)/float64(r.Problem.StepsPerEpoch)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -56,14 +62,21 @@ func better(p Problem, a, b runlog.Eval) bool {
 	return a.Loss < b.Loss
 }
 
-func (r *run) evaluateSplit(ctx context.Context, split Split) (runlog.Eval, error) {
+// evaluateSplit evaluates the store's parameters over a whole split. Step and
+// epoch of the result are for the caller to set.
+func (g *graphs) evaluateSplit(ctx context.Context, p Problem, split Split) (runlog.Eval, error) {
 	began := time.Now()
-	e := runlog.Eval{Type: runlog.TypeEval, Step: r.step, Epoch: float64(r.step) / float64(r.Problem.StepsPerEpoch), Split: split.Name}
+	e := runlog.Eval{Type: runlog.TypeEval, Split: split.Name}
 	stream, err := split.Open(ctx)
 	if err != nil {
 		return e, fmt.Errorf("train: %w", err)
 	}
 	defer stream.Close()
+	var carried []*tensors.Tensor
+	if p.Carry != nil {
+		carried = p.Carry()
+	}
+	defer func() { Batch{Inputs: carried}.finalize() }()
 	var loss, count, top1, top5 float64
 	for {
 		batch, err := stream.Next()
@@ -74,8 +87,8 @@ func (r *run) evaluateSplit(ctx context.Context, split Split) (runlog.Eval, erro
 			return e, fmt.Errorf("train: reading the %s split: %w", split.Name, err)
 		}
 		e.Examples += batch.Size
-		sums, err := call(r.graphs.evaluate, batch)
-		if err != nil {
+		var sums []float64
+		if sums, carried, err = g.evaluateBatch(batch, carried); err != nil {
 			return e, err
 		}
 		loss, count = loss+sums[0], count+sums[1]
@@ -90,6 +103,37 @@ func (r *run) evaluateSplit(ctx context.Context, split Split) (runlog.Eval, erro
 		return e, fmt.Errorf("train: the %s split is empty", split.Name)
 	}
 	e.Loss, e.Top1Error, e.Top5Error = loss/count, 100*top1/count, 100*top5/count
+	if p.Perplexity {
+		e.Perplexity, e.UnigramPerplexity = min(math.Exp(e.Loss), math.MaxFloat64), split.UnigramPerplexity
+	}
 	e.Seconds = time.Since(began).Seconds()
 	return e, nil
+}
+
+// Evaluate evaluates variables, as a checkpoint has them, over the problem's
+// splits, and returns one record a split, without step and epoch. Variables that
+// the model has and the store has not are an error: they are of another model.
+func Evaluate(ctx context.Context, backend compute.Backend, store *model.Store, p Problem) ([]runlog.Eval, error) {
+	var g graphs
+	var err error
+	if g.evaluate, err = newEvaluation(backend, store, p, kafisto.Model(nil, p.Model), &g.inputs); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	defer g.evaluate.Finalize()
+	known := store.NumVariables()
+	var all []runlog.Eval
+	for _, split := range p.Splits {
+		e, err := g.evaluateSplit(ctx, p, split)
+		if err != nil {
+			return nil, err
+		}
+		if store.NumVariables() > known {
+			return nil, fmt.Errorf("train: %w: it has variables that the checkpoint has not; give a checkpoint of %s", ErrOtherModel, p.Name)
+		}
+		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
+			return nil, fmt.Errorf("train: the %s loss is %g", split.Name, e.Loss)
+		}
+		all = append(all, e)
+	}
+	return all, nil
 }

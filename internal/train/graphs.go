@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	gomlx "github.com/gomlx/gomlx/ml/train"
 
 	"github.com/kafisto/kafisto"
 	"github.com/kafisto/kafisto/internal/runlog"
@@ -17,17 +18,19 @@ import (
 // graphs holds the compiled training and evaluation steps of a run.
 type graphs struct {
 	step, evaluate *model.Exec
+	inputs         int // of the batch that is passed on: graphs are built with it
 }
 
 // newGraphs prepares the graphs; they are built and compiled with their first
 // batch.
 func newGraphs(backend compute.Backend, store *model.Store, p Problem, o Optimizer) (*graphs, error) {
+	var made graphs
 	modelFn := kafisto.Model(o.Interface, p.Model)
 	lossFn := kafisto.Loss(o.Interface, p.Losses)
 	step, err := model.NewExec(backend, store, func(scope *model.Scope, batch []*graph.Node) *graph.Node {
 		g := batch[0].Graph()
 		scope.SetTraining(g, true)
-		inputs, labels := batch[:1], batch[1:]
+		inputs, labels := batch[:made.inputs], batch[made.inputs:]
 		loss := lossFn(labels, modelFn(scope, nil, inputs))
 		o.UpdateGraph(scope, g, loss)
 		return graph.Stack(append([]*graph.Node{float64Of(loss)}, o.report(g)...), 0)
@@ -35,25 +38,50 @@ func newGraphs(backend compute.Backend, store *model.Store, p Problem, o Optimiz
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	evaluate, err := model.NewExec(backend, store, func(scope *model.Scope, batch []*graph.Node) *graph.Node {
+	evaluate, err := newEvaluation(backend, store, p, modelFn, &made.inputs)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	made.step, made.evaluate = step.WithName("training step"), evaluate
+	return &made, nil
+}
+
+// newEvaluation prepares the evaluation step, of batches with so many inputs: it
+// returns a vector of the sum of the losses, their number and, where they mean
+// something, the numbers of wrong guesses, and then what is carried.
+func newEvaluation(backend compute.Backend, store *model.Store, p Problem, modelFn gomlx.ModelFn, inputs *int) (*model.Exec, error) {
+	evaluate, err := model.NewExec(backend, store, func(scope *model.Scope, batch []*graph.Node) []*graph.Node {
 		scope.SetTraining(batch[0].Graph(), false)
-		inputs, labels := batch[:1], batch[1:]
-		predictions := modelFn(scope, nil, inputs)
-		losses := p.Losses(labels, predictions)
-		sums := []*graph.Node{
-			graph.ReduceAllSum(float64Of(losses)),
-			graph.Scalar(batch[0].Graph(), dtypes.Float64, losses.Shape().Size()),
+		predictions := modelFn(scope, nil, batch[:*inputs])
+		labels := batch[*inputs:]
+		var carried []*graph.Node
+		if p.Carry != nil {
+			carried = predictions[1:]
+			predictions = predictions[:1]
 		}
+		losses := p.Losses(labels, predictions)
+		sum, count := counted(float64Of(losses), labels)
+		sums := []*graph.Node{sum, count}
 		if p.Wrong != nil {
 			top1, top5 := p.Wrong(labels, predictions)
 			sums = append(sums, top1, top5)
 		}
-		return graph.Stack(sums, 0)
+		return append([]*graph.Node{graph.Stack(sums, 0)}, carried...)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, err
 	}
-	return &graphs{step.WithName("training step"), evaluate.WithName("evaluation step")}, nil
+	return evaluate.WithName("evaluation step"), nil
+}
+
+// counted is the sum and the number of the losses that count.
+func counted(losses *graph.Node, labels []*graph.Node) (sum, count *graph.Node) {
+	if len(labels) < 2 || labels[1].DType() != dtypes.Bool {
+		return graph.ReduceAllSum(losses), graph.Scalar(losses.Graph(), dtypes.Float64, losses.Shape().Size())
+	}
+	counts := graph.Reshape(labels[1], losses.Shape().Dimensions...)
+	sum = graph.ReduceAllSum(graph.Where(counts, losses, graph.ZerosLike(losses)))
+	return sum, graph.ReduceAllSum(float64Of(counts))
 }
 
 func float64Of(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Float64) }
@@ -66,26 +94,35 @@ func (g *graphs) close() {
 
 // train does one step and returns its record.
 func (g *graphs) train(b Batch) (runlog.Step, error) {
-	values, err := call(g.step, b)
+	values, _, err := g.call(g.step, b)
 	if err != nil {
 		return runlog.Step{}, err
 	}
 	return record(values[0], values[1:]), nil
 }
 
-// call runs a graph that returns one Float64 vector, and frees the batch.
-func call(exec *model.Exec, b Batch) ([]float64, error) {
+// evaluateBatch evaluates a batch that is carried on to from the one before, and
+// returns the sums of newEvaluation, and what is carried on from it.
+func (g *graphs) evaluateBatch(b Batch, carried []*tensors.Tensor) (sums []float64, next []*tensors.Tensor, err error) {
+	b.Inputs = append(b.Inputs[:len(b.Inputs):len(b.Inputs)], carried...)
+	return g.call(g.evaluate, b)
+}
+
+// call runs a graph that returns a Float64 vector and perhaps more, and frees the
+// batch.
+func (g *graphs) call(exec *model.Exec, b Batch) (values []float64, more []*tensors.Tensor, err error) {
 	defer b.finalize()
+	g.inputs = len(b.Inputs)
 	out, err := exec.Exec(b.arguments()...)
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, nil, fmt.Errorf("train: %w", err)
 	}
 	defer out[0].FinalizeAll() //nolint:errcheck // it was read
-	values, err := tensors.CopyFlatData[float64](out[0])
+	values, err = tensors.CopyFlatData[float64](out[0])
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, nil, fmt.Errorf("train: %w", err)
 	}
-	return values, nil
+	return values, out[1:], nil
 }
 
 // finite tells which quantity of a step is not finite, "" if all are.

@@ -26,6 +26,14 @@ type Problem struct {
 	// Wrong builds how many examples of a batch are wrong by the first and by
 	// the five best guesses, two Float64 scalars; nil where that means nothing.
 	Wrong func(labels, predictions []*graph.Node) (top1, top5 *graph.Node)
+	// Perplexity tells that losses are those of a language model, a word each, so
+	// that the exponential of their mean is its perplexity.
+	Perplexity bool
+	// Carry makes what an evaluation starts with of what it carries from batch to
+	// batch; nil for models without memory. In evaluation graphs the model gets it
+	// behind a batch's inputs, and returns it behind its predictions, in the same
+	// shapes. What training carries are variables, which belong to the checkpoint.
+	Carry func() []*tensors.Tensor
 	// Train opens the endless stream of training batches at a step, counted
 	// from 0: a pure function of the step.
 	Train func(ctx context.Context, fromStep int64) (Stream, error)
@@ -38,6 +46,9 @@ type Problem struct {
 type Split struct {
 	// Name is "validation" or "test".
 	Name string
+	// UnigramPerplexity is that of the words' frequencies in the training text; 0
+	// where that means nothing.
+	UnigramPerplexity float64
 	// Open returns the split's batches, which end with io.EOF.
 	Open func(ctx context.Context) (Stream, error)
 }
@@ -51,15 +62,21 @@ type Stream interface {
 }
 
 // Batch is a minibatch on the host. Batches of one stream have the same shape,
-// but for the last of a split.
+// but for the last of a split. A second label of truth values says which losses
+// count; without it, all do.
 type Batch struct {
 	Inputs, Labels []*tensors.Tensor
-	Size           int // examples
+	Size           int // examples that count
+}
+
+// tensors are the inputs and then the labels.
+func (b Batch) tensors() []*tensors.Tensor {
+	return append(b.Inputs[:len(b.Inputs):len(b.Inputs)], b.Labels...)
 }
 
 // finalize frees the batch's tensors.
 func (b Batch) finalize() {
-	for _, t := range append(b.Inputs[:len(b.Inputs):len(b.Inputs)], b.Labels...) {
+	for _, t := range b.tensors() {
 		_ = t.FinalizeAll() // the tensors are not used again
 	}
 }
@@ -67,10 +84,7 @@ func (b Batch) finalize() {
 // arguments are the batch's tensors as a graph's arguments.
 func (b Batch) arguments() []any {
 	var out []any
-	for _, t := range b.Inputs {
-		out = append(out, t)
-	}
-	for _, t := range b.Labels {
+	for _, t := range b.tensors() {
 		out = append(out, t)
 	}
 	return out

@@ -30,6 +30,9 @@ var (
 	// ErrDiverged is wrapped by the error of a run in which a loss, a gradient or
 	// the optimizer's state was not finite. Nothing of that step was saved.
 	ErrDiverged = errors.New("diverged")
+	// ErrOtherModel is wrapped by the error of evaluating variables that are not
+	// those of the model.
+	ErrOtherModel = errors.New("another model")
 )
 
 // Console shows a run's progress. Its methods are called from one goroutine

@@ -1,0 +1,59 @@
+package data
+
+import (
+	"archive/zip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// extractZip unpacks folder/member for each member of a zip file of size bytes into
+// root as member, as extract does with a tar file. The rules are the same.
+func extractZip(ctx context.Context, r io.ReaderAt, size int64, name string, root *os.Root, folder string, members []member, maxBytes int64) error {
+	archive, err := zip.NewReader(r, size)
+	if err != nil {
+		return fmt.Errorf("data: %s: not a whole zip file (%w): fetch it again", name, err)
+	}
+	if len(archive.File) > maxEntries {
+		return fmt.Errorf("data: %s: more than %d entries: this is not the data set's archive", name, maxEntries)
+	}
+	entries := map[string]*zip.File{}
+	for _, file := range archive.File {
+		if mode := file.Mode(); !mode.IsRegular() && !mode.IsDir() || !filepath.IsLocal(filepath.FromSlash(path.Clean(file.Name))) {
+			return fmt.Errorf("data: %s: its entry %q leads outside, or is a link or a device: this is not the data set's archive", name, file.Name)
+		}
+		entries[path.Clean(file.Name)] = file
+	}
+	for _, m := range members {
+		key := folder + "/" + m.file
+		file := entries[key]
+		if file == nil || !file.Mode().IsRegular() {
+			return fmt.Errorf("data: %s: holds no %s: this is not the data set's archive", name, key)
+		}
+		if file.UncompressedSize64 > uint64(maxBytes) {
+			return fmt.Errorf("data: %s: unpacks to far more than the data set: this is not its archive", name)
+		}
+		size := int64(file.UncompressedSize64)
+		maxBytes -= size
+		if m.size != 0 && m.size != size {
+			return fmt.Errorf("data: %s: its %s has %d bytes, want %d: this is not the data set's archive", name, m.file, size, m.size)
+		}
+		if err := unzipMember(ctx, file, root, member{m.file, size}); err != nil {
+			return fmt.Errorf("data: %s: cannot unpack %s: %w", name, m.file, err)
+		}
+	}
+	return nil
+}
+
+// unzipMember writes one entry.
+func unzipMember(ctx context.Context, file *zip.File, root *os.Root, m member) error {
+	unpacked, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer unpacked.Close()
+	return writeMember(root, m, &cappedReader{r: unpacked, left: m.size + 1, ctx: ctx})
+}

@@ -1,0 +1,117 @@
+package data
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// zipped makes a zip file; a name that ends in "/" is a folder, one that ends in "@"
+// a link.
+func zipped(t testing.TB, files ...[2]string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, file := range files {
+		header := &zip.FileHeader{Name: strings.TrimSuffix(file[0], "@"), Method: zip.Deflate}
+		switch {
+		case strings.HasSuffix(file[0], "/"):
+			header.SetMode(fs.ModeDir | 0o755)
+		case strings.HasSuffix(file[0], "@"):
+			header.SetMode(fs.ModeSymlink | 0o777)
+		default:
+			header.SetMode(0o644)
+		}
+		f, err := w.CreateHeader(header)
+		if err == nil && file[1] != "" {
+			_, err = f.Write([]byte(file[1]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestExtractZip(t *testing.T) {
+	members := []member{{"a.txt", 3}, {file: "b.txt"}}
+	a, b := [2]string{"set/a.txt", "aaa"}, [2]string{"set/b.txt", "bbbb"}
+	spoiled := bytes.Replace(zipped(t, a, b), []byte("aaa"), []byte("aba"), 1)
+	for name, c := range map[string]struct {
+		archive []byte
+		word    string // of the error; none for ""
+	}{
+		"whole":          {zipped(t, [2]string{"set/", ""}, a, [2]string{"set/other", "x"}, b), ""},
+		"no zip":         {[]byte("no zip file"), "not a whole zip"},
+		"cut":            {zipped(t, a, b)[:60], "not a whole zip"},
+		"damaged":        {spoiled, "cannot unpack a.txt"},
+		"member missing": {zipped(t, a), "holds no set/b.txt"},
+		"folder instead": {zipped(t, a, [2]string{"set/b.txt/", ""}), "holds no set/b.txt"},
+		"other size":     {zipped(t, [2]string{"set/a.txt", "aa"}, b), "2 bytes, want 3"},
+		"leads outside":  {zipped(t, a, b, [2]string{"set/../../evil", "x"}), "leads outside"},
+		"link":           {zipped(t, a, b, [2]string{"set/link@", "/etc"}), "a link"},
+		"bomb":           {zipped(t, a, [2]string{"set/b.txt", strings.Repeat("b", 1<<16)}), "far more"},
+		"many entries":   {zipped(t, slices.Repeat([][2]string{{"set/", ""}}, maxEntries+1)...), "entries"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outer := t.TempDir()
+			dir := filepath.Join(outer, "inside")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(outer, "x.zip")
+			if err := os.WriteFile(path, c.archive, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			err := extractFile(context.Background(), path, dir, "set", members, 1<<16)
+			if c.word != "" {
+				wantError(t, err, c.word, "x.zip")
+			} else if got := tree(t, dir); err != nil || !slices.Equal(got, []string{"a.txt", "b.txt"}) {
+				t.Errorf("%v, %v", got, err)
+			}
+			if got := tree(t, outer); slices.Contains(got, "evil") {
+				t.Errorf("wrote %v", got)
+			}
+		})
+	}
+}
+
+func TestFetchZip(t *testing.T) {
+	archive := zipped(t, [2]string{"set/a.txt", "aaa"}, [2]string{"set/b.txt", "bbbb"})
+	agent := ""
+	set := serve(t, func(w http.ResponseWriter, r *http.Request) { agent = r.UserAgent(); w.Write(archive) })
+	set.members = []member{{"a.txt", 3}, {file: "b.txt"}}
+	set.sources[0].file, set.sources[0].size, set.sources[0].sha256 = "set.zip", int64(len(archive)), sumOf(archive)
+	cache := t.TempDir()
+	dir, err := set.fetch(context.Background(), cache, FetchOptions{})
+	if got, _ := os.ReadFile(filepath.Join(dir, "b.txt")); err != nil || string(got) != "bbbb" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if agent != "kafisto" {
+		t.Errorf("asked as %q", agent)
+	}
+	if _, err := set.fetch(context.Background(), cache, FetchOptions{Offline: true}); err != nil {
+		t.Errorf("what is there is fetched again: %v", err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "b.txt")), os.Mkdir(filepath.Join(dir, "b.txt"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = set.fetch(context.Background(), cache, FetchOptions{})
+	wantError(t, err, "b.txt is not a file", "move it away")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := extractFile(ctx, filepath.Join(cache, "set.zip"), t.TempDir(), "set", set.members, 1<<16); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}

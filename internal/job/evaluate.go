@@ -1,0 +1,124 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/kafisto/kafisto/internal/checkpoint"
+	"github.com/kafisto/kafisto/internal/engine"
+	"github.com/kafisto/kafisto/internal/runlog"
+	"github.com/kafisto/kafisto/internal/train"
+)
+
+// Checkpoints that Saved may name beside folders.
+const (
+	BestCheckpoint   = "best"
+	NewestCheckpoint = "newest"
+)
+
+// Saved names the variables that a run has saved, and what they are used with.
+type Saved struct {
+	Dir        string // run folder
+	Checkpoint string // BestCheckpoint, NewestCheckpoint or the folder of one
+	Engine     string // as a setting; "" is the run's
+	DataDir    string // as a setting; "" is the run's
+}
+
+// opened is a run's checkpoint, open for use.
+type opened struct {
+	settings Settings
+	saved    *checkpoint.Checkpoint
+	store    *model.Store
+	engine   *engine.Engine
+}
+
+// open reads the run's settings and the checkpoint's variables, and opens the
+// engine. A checkpoint of a run with other settings is refused. Close it.
+func (v Saved) open(ctx context.Context, o Options) (*opened, error) {
+	s, err := LoadSettings(v.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("job: there is no run in %s: name a folder that train has made", v.Dir)
+	}
+	if err == nil {
+		err = s.Check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.Engine != "" {
+		s.Engine = v.Engine
+	}
+	if v.DataDir != "" {
+		s.DataDir = v.DataDir
+	}
+	w := &opened{settings: s, store: model.NewStore()}
+	if w.saved, err = v.load(); err != nil {
+		return nil, fmt.Errorf("job: %w", err)
+	}
+	if w.saved.Manifest.SettingsHash != s.Hash() {
+		return nil, fmt.Errorf("job: %s is a checkpoint of another model than that of %s, or was made with other settings: name one of that run", w.saved.Path, v.Dir)
+	}
+	for _, skipped := range w.saved.Skipped {
+		o.Console.Message(fmt.Sprintf("passed over a damaged checkpoint: %v", skipped))
+	}
+	if err := w.saved.Restore(w.store); err != nil {
+		return nil, fmt.Errorf("job: %w", err)
+	}
+	if w.engine, err = OpenEngine(ctx, s, o); err != nil {
+		w.store.Finalize()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (v Saved) load() (*checkpoint.Checkpoint, error) {
+	dir := filepath.Join(v.Dir, train.CheckpointsFolder)
+	switch v.Checkpoint {
+	case BestCheckpoint:
+		return checkpoint.LoadBest(dir)
+	case NewestCheckpoint:
+		return checkpoint.Load(dir)
+	}
+	return checkpoint.Open(v.Checkpoint)
+}
+
+func (w *opened) close() {
+	w.store.Finalize()
+	w.engine.Close()
+}
+
+// Evaluation says how a run's variables are evaluated.
+type Evaluation struct {
+	Saved
+	// Streams are the parts of a text that are read side by side, Window the words
+	// that are read at once; 0 is as in training. They are for language models.
+	Streams, Window int
+}
+
+// Evaluate evaluates variables that a run has saved over all splits of its data
+// set. It changes nothing.
+func Evaluate(ctx context.Context, e Evaluation, o Options) ([]runlog.Eval, error) {
+	w, err := e.open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	if !w.settings.IsLanguage() && (e.Streams != 0 || e.Window != 0) {
+		return nil, fmt.Errorf("job: the run in %s is of images: leave out what is for texts", e.Dir)
+	}
+	problem, err := findProblem(ctx, w.settings, o, reading{e.Streams, e.Window})
+	if err != nil {
+		return nil, err
+	}
+	evals, err := train.Evaluate(ctx, w.engine.Backend, w.store, problem)
+	for i := range evals {
+		evals[i].Step = w.saved.Manifest.Step
+		evals[i].Epoch = float64(evals[i].Step) / float64(problem.StepsPerEpoch)
+	}
+	return evals, err
+}

@@ -1,0 +1,40 @@
+package search
+
+import (
+	"fmt"
+
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/runlog"
+)
+
+// measure is what trials are compared by; less is better.
+type measure struct {
+	name     string // with its unit
+	of       func(runlog.Eval) float64
+	decimals int // shown
+}
+
+// measureOf is the measure for the task of the settings.
+func measureOf(s job.Settings) measure {
+	if s.IsLanguage() {
+		return measure{"perplexity", func(e runlog.Eval) float64 { return e.Perplexity }, 2}
+	}
+	return measure{"top-1 error, %", func(e runlog.Eval) float64 { return e.Top1Error }, 2}
+}
+
+// RankBy says which evaluation of a run counts.
+type RankBy string
+
+// What trials can be ranked by.
+const (
+	Best  RankBy = "best"  // the lowest of the run
+	Final RankBy = "final" // the last
+)
+
+// ParseRankBy returns what has that name.
+func ParseRankBy(name string) (RankBy, error) {
+	if by := RankBy(name); by == Best || by == Final {
+		return by, nil
+	}
+	return "", fmt.Errorf("search: trials cannot be ranked by %.30q: use best or final", name)
+}

@@ -1,0 +1,308 @@
+package search
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafisto/kafisto/internal/grid"
+	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/report"
+)
+
+// plan is a search over some settings of SGD, with changes.
+func plan(change func(*Plan), over ...string) Plan {
+	base := job.Defaults()
+	base.Optimizer, base.Steps, base.BatchSize, base.Engine = "sgd", 3, 16, "go"
+	p := Plan{Base: base, Over: over, Seeds: []int64{1}, Seed: 1}
+	if change != nil {
+		change(&p)
+	}
+	return p
+}
+
+func trials(n int) func(*Plan) { return func(p *Plan) { p.Trials = n } }
+
+func newSearch(t *testing.T, p Plan) *Search {
+	t.Helper()
+	s, err := New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// texts are the trials' values.
+func texts(s *Search) (all []string) {
+	for _, t := range s.Tried {
+		all = append(all, s.Text(t))
+	}
+	return all
+}
+
+func TestGridOrder(t *testing.T) {
+	s := newSearch(t, plan(func(p *Plan) { p.Seeds = []int64{3, 1} }, "learning-rate=1,0.1", "momentum=0,0.5"))
+	want := []string{"learning-rate=1, momentum=0", "learning-rate=1, momentum=0.5", "learning-rate=0.1, momentum=0", "learning-rate=0.1, momentum=0.5"}
+	if got := texts(s); !slices.Equal(got, want) {
+		t.Errorf("trials %q", got)
+	}
+	runs := s.Runs()
+	if len(runs) != 8 || runs[0].Settings.Seed != 3 || runs[4].Settings.Seed != 1 {
+		t.Errorf("%d runs: %+v", len(runs), runs)
+	}
+	folders := map[string]bool{}
+	for i, r := range runs {
+		folders[r.Folder] = true
+		if s := r.Settings; r.Group != want[i%4] || *s.LearningRate != []float64{1, 0.1}[i%4/2] || s.Momentum != []float64{0, 0.5}[i%2] || s.BatchSize != 16 {
+			t.Errorf("run %d is %+v", i, r)
+		}
+	}
+	if len(folders) != 8 {
+		t.Errorf("folders %v", folders)
+	}
+}
+
+// TestTrialsCanBeRaised: the trials of a longer search begin with those of a shorter
+// one, whatever the order in which the settings are named.
+func TestTrialsCanBeRaised(t *testing.T) {
+	few := newSearch(t, plan(trials(4), "learning-rate=log:0.01..1", "momentum=0..0.9"))
+	many := newSearch(t, plan(trials(9), "momentum=0..0.9", "learning-rate=log:0.01..1"))
+	if len(few.Tried) != 4 || len(many.Tried) != 9 {
+		t.Fatalf("%d and %d trials", len(few.Tried), len(many.Tried))
+	}
+	for i, r := range few.Runs() {
+		if other := many.Runs()[i]; r.Folder != other.Folder || r.Settings.Hash() != other.Settings.Hash() {
+			t.Errorf("trial %d is in %s, then in %s", i+1, r.Folder, other.Folder)
+		}
+	}
+	other := newSearch(t, plan(func(p *Plan) { p.Trials, p.Seed = 4, 2 }, "learning-rate=log:0.01..1", "momentum=0..0.9"))
+	if slices.Equal(texts(few), texts(other)) {
+		t.Error("another search seed draws the same")
+	}
+}
+
+func TestDrawnTwiceIsTriedOnce(t *testing.T) {
+	s := newSearch(t, plan(trials(20), "momentum=0,0.5", "augment=true,false"))
+	if len(s.Tried) != 4 || s.Tried[0].Number != 1 || s.Tried[3].Number > 20 {
+		t.Errorf("trials %+v", s.Tried)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	long := "learning-rate="
+	for i := range 101 {
+		long += number(float64(i)+0.5) + ","
+	}
+	long = strings.TrimSuffix(long, ",")
+	for want, p := range map[string]Plan{
+		"nothing to search":        plan(nil),
+		"given twice":              plan(nil, "momentum=0", "momentum=1"),
+		"--trials":                 plan(nil, "momentum=0..1"),
+		"10000 combinations":       plan(nil, long, strings.Replace(long, "learning-rate", "weight-decay", 1)),
+		"momentum=0, batch-size=0": plan(nil, "momentum=0", "batch-size=1,0"),
+		"batch-size=0: settings":   plan(trials(1), "batch-size=0..1000"),
+		"there are -1 trials":      plan(trials(-1), "momentum=0..1"),
+		"no seeds":                 plan(func(p *Plan) { p.Seeds = nil }, "momentum=0"),
+		"seed -2":                  plan(func(p *Plan) { p.Seeds = []int64{-2} }, "momentum=0"),
+	} {
+		if s, err := New(p); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: %v, %v; want one sentence with %q", p.Over, s, err, want)
+		}
+	}
+}
+
+// TestFolderGrows: a search goes on in its folder as it is or grown, and no other
+// one does; what is refused changes nothing.
+func TestFolderGrows(t *testing.T) {
+	list, random := []string{"learning-rate=0.1,1", "momentum=0,0.5"}, []string{"learning-rate=log:0.1..1", "augment=true,false"}
+	base := func(change func(*job.Settings)) func(*Plan) { return func(p *Plan) { change(&p.Base) } }
+	draw := func(change func(*Plan)) func(*Plan) {
+		return func(p *Plan) {
+			p.Trials = 5
+			change(p)
+		}
+	}
+	cosine := func(s *job.Settings) { s.Schedule, s.Steps = "cosine", 4 }
+	for _, c := range []struct {
+		name        string
+		first, then Plan
+		want        string // "" if it goes on
+	}{
+		{"same", plan(nil, list...), plan(nil, list[1], list[0]), ""},
+		{"more values", plan(nil, list...), plan(nil, "learning-rate=0.01,1,0.1", list[1]), ""},
+		{"more steps", plan(nil, list...), plan(base(func(s *job.Settings) { s.Steps = 5 }), list...), ""},
+		{"more seeds", plan(nil, list...), plan(func(p *Plan) { p.Seeds = []int64{2, 1} }, list...), ""},
+		{"more trials", plan(trials(5), random...), plan(trials(6), random...), ""},
+		{"another engine", plan(nil, list...), plan(base(func(s *job.Settings) { s.Engine, s.DataDir, s.Seed = "auto", "x", 9 }), list...), ""},
+		{"what is searched over", plan(nil, list...), plan(base(func(s *job.Settings) { s.Momentum = 0.3 }), list...), ""},
+		{"fewer values", plan(nil, list...), plan(nil, "learning-rate=0.1", list[1]), "learning-rate=0.1,1, now 0.1"},
+		{"fewer steps", plan(nil, list...), plan(base(func(s *job.Settings) { s.Steps = 2 }), list...), "of 3 steps a run, now 2"},
+		{"other seeds", plan(nil, list...), plan(func(p *Plan) { p.Seeds = []int64{2} }, list...), "seeds [1], now [2]"},
+		{"fewer trials", plan(trials(5), random...), plan(trials(4), random...), "of 5 trials, now 4"},
+		{"other draws", plan(trials(5), random...), plan(draw(func(p *Plan) { p.Seed = 2 }), random...), "search seed 1, now 2"},
+		{"other settings", plan(nil, list...), plan(base(func(s *job.Settings) { s.WeightDecay = 0 }), list...), "weight-decay was 0.0005, now 0"},
+		{"longer schedule", plan(base(cosine), list...), plan(base(func(s *job.Settings) { cosine(s); s.Steps = 5 }), list...), "schedule depends"},
+		{"other axes", plan(nil, list...), plan(nil, list[0]), "over [learning-rate momentum], now [learning-rate]"},
+		{"other range", plan(trials(5), random...), plan(trials(5), "learning-rate=log:0.1..2", random[1]), "log:0.1..1, now log:0.1..2"},
+		{"no logarithm", plan(trials(5), random...), plan(trials(5), "learning-rate=0.1..1", random[1]), "log:0.1..1, now 0.1..1"},
+		{"longer list to draw from", plan(trials(5), "momentum=0,0.5"), plan(trials(5), "momentum=0,0.5,0.9"), "momentum=0,0.5, now"},
+		{"grid to random", plan(nil, list...), plan(trials(5), list...), "a grid"},
+		{"random to grid", plan(trials(5), list...), plan(nil, list...), "a random one"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new")
+			first, then := newSearch(t, c.first), newSearch(t, c.then)
+			if err := first.Open(dir); err != nil {
+				t.Fatal(err)
+			}
+			before := read(t, filepath.Join(dir, MarkFile))
+			err := then.Open(dir)
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v, want one sentence with %q", err, c.want)
+			}
+			if read(t, filepath.Join(dir, MarkFile)) != before {
+				t.Error("the mark was changed")
+			}
+		})
+	}
+}
+
+// TestGrownFolderStaysGrown: once a search has grown, the old one is another.
+func TestGrownFolderStaysGrown(t *testing.T) {
+	dir := t.TempDir()
+	few, many := newSearch(t, plan(trials(2), "momentum=0..0.9")), newSearch(t, plan(trials(3), "momentum=0..0.9"))
+	for _, s := range []*Search{few, many, many} {
+		if err := s.Open(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := few.Open(dir); err == nil || !strings.Contains(err.Error(), "of 3 trials, now 2") {
+		t.Errorf("the old search: %v", err)
+	}
+}
+
+func TestFolderRefuses(t *testing.T) {
+	s := newSearch(t, plan(nil, "momentum=0,0.5"))
+	for name, c := range map[string]struct{ file, text, want string }{
+		"version":        {MarkFile, `{"format":2}`, "format 2"},
+		"cut":            {MarkFile, `{"format":1,`, "does not say what"},
+		"setting":        {MarkFile, `{"format":1,"base":{"colour":1},"space":[{"name":"momentum","values":["0"]}],"seeds":[1]}`, "does not say what"},
+		"batch":          {MarkFile, strings.Replace(marked(t, s), `"batch-size":16`, `"batch-size":0`, 1), "another search"},
+		"something else": {"settings.json", `{}`, "not a results folder"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Open(dir); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one sentence with %q", name, err, c.want)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || read(t, filepath.Join(dir, c.file)) != c.text {
+			t.Errorf("%s: files were changed: %v, %v", name, entries, err)
+		}
+	}
+}
+
+// marked is the text of the search's mark.
+func marked(t *testing.T, s *Search) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := s.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	return read(t, filepath.Join(dir, MarkFile))
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRank: finished trials by the mean, with shared places; then unfinished ones,
+// then those that diverged, however good their other runs are.
+func TestRank(t *testing.T) {
+	runs := make([]grid.Run, 2)
+	result := func(number, finished, diverged int, best, final float64) Result {
+		n := 2 - diverged
+		return Result{
+			Trial: Trial{Number: number}, Finished: finished, Diverged: diverged, Runs: runs,
+			Best: report.Stat{N: n, Mean: best}, Final: report.Stat{N: n, Mean: final},
+		}
+	}
+	all := []Result{
+		result(1, 1, 1, 1, 1),
+		result(2, 2, 0, 30, 31),
+		result(3, 1, 0, 2, 2),
+		result(4, 2, 0, 20, 41),
+		result(5, 0, 2, math.NaN(), math.NaN()),
+		result(6, 2, 0, 20, 40),
+		result(7, 2, 0, 20, 41),
+		result(8, 0, 0, math.NaN(), math.NaN()),
+		result(9, 2, 0, 40, 30),
+	}
+	for by, want := range map[RankBy]struct{ order, ranks []int }{
+		Best:  {[]int{6, 4, 7, 2, 9, 3, 8, 1, 5}, []int{1, 1, 1, 4, 5, 0, 0, 0, 0}},
+		Final: {[]int{9, 2, 6, 4, 7, 3, 8, 1, 5}, []int{1, 2, 3, 4, 4, 0, 0, 0, 0}},
+	} {
+		r := Results{RankBy: by, Ranked: slices.Clone(all)}
+		r.rank()
+		var order, ranks []int
+		for _, result := range r.Ranked {
+			order, ranks = append(order, result.Number), append(ranks, result.Rank)
+		}
+		if !slices.Equal(order, want.order) || !slices.Equal(ranks, want.ranks) {
+			t.Errorf("by %s: trials %v with ranks %v, want %v with %v", by, order, ranks, want.order, want.ranks)
+		}
+		if winner, err := r.Winner(); err != nil || winner.Number != want.order[0] {
+			t.Errorf("by %s: the winner is %+v, %v", by, winner, err)
+		}
+	}
+	var statuses []string
+	for _, result := range all[:5] {
+		statuses = append(statuses, result.Status())
+	}
+	if want := []string{"1 of 2 diverged", "done", "1 of 2 done", "done", "2 of 2 diverged"}; !slices.Equal(statuses, want) {
+		t.Errorf("statuses %q", statuses)
+	}
+	none := Results{Ranked: all[4:5]}
+	if _, err := none.Winner(); err != ErrNoBest {
+		t.Errorf("the winner of diverged trials: %v", err)
+	}
+}
+
+// TestResultsOfNothing: a search of which nothing was run has a table too.
+func TestResultsOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	r, err := newSearch(t, plan(nil, "momentum=0,0.5")).Results(dir, Best)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table, object bytes.Buffer
+	if err := r.WriteText(&table); err != nil || strings.Count(table.String(), "not run") != 2 {
+		t.Errorf("%v, table %s", err, table.String())
+	}
+	if err := r.WriteJSON(&object); err != nil || !json.Valid(object.Bytes()) || !strings.Contains(object.String(), `"momentum": 0.5`) {
+		t.Errorf("%v, object %s", err, object.String())
+	}
+	if err := r.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, BestFile)); !os.IsNotExist(err) || len(r.Records(9)) != 0 {
+		t.Errorf("there is a best trial (%v)", err)
+	}
+}
