@@ -6,10 +6,11 @@
 //		backend = fast
 //	}
 //
-// There are three kinds, all for float32: [Conv], the three products of a
-// convolution; [Norm], batch normalisation with what follows it; [Filter],
-// KaFiStO's passes over the parameters. Their methods add calls to a graph and
-// have no gradients: the layers of package nn give them theirs.
+// There are four kinds, all for float32: [Conv], the three products of a
+// convolution; [Norm], batch normalisation with what follows it; [LSTM], the
+// recurrent part of an LSTM layer; [Filter], KaFiStO's passes over the
+// parameters. Their methods add calls to a graph and have no gradients: the
+// layers of package nn give them theirs.
 //
 // The kernels are C and are called by the compiled program itself, on its own
 // buffers and threads, through XLA's foreign function interface. Which vectors

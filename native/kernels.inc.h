@@ -5,6 +5,7 @@
 #include "direct.inc.h"
 #include "winograd.inc.h"
 #include "norm.inc.h"
+#include "logistic.inc.h"
 #include "lstm.inc.h"
 #include "filter.inc.h"
 #include "softmax.inc.h"

@@ -17,34 +17,13 @@ typedef struct norm {
 
 static int64_t parts(const normalization *n) { return (n->rows + ROW_PART - 1) / ROW_PART; }
 
-// load_some and store_some move the last n channels, fewer than VL perhaps.
-INLINE vf load_some(const float *p, int64_t n) {
-  if (n >= VL)
-    return load(p);
-  float part[VL] = {0};
-  memcpy(part, p, n * sizeof *p);
-  return load(part);
-}
-
-INLINE void store_some(float *p, vf x, int64_t n) {
-  if (n >= VL) {
-    store(p, x);
-    return;
-  }
-  float part[VL];
-  store(part, x);
-  memcpy(p, part, n * sizeof *p);
-}
-
 // positive is max(x, 0), and NaN of NaN: a network that diverges must show it.
 INLINE vf positive(vf x) {
-  typedef int vi __attribute__((vector_size(VL * 4)));
   return (vf)((vi)x & ~(x <= 0));
 }
 
 // where_positive is x where the condition is positive, and 0 elsewhere.
 INLINE vf where_positive(vf condition, vf x) {
-  typedef int vi __attribute__((vector_size(VL * 4)));
   return (vf)((vi)x & (condition > 0));
 }
 

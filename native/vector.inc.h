@@ -8,6 +8,7 @@
 
 typedef float vf __attribute__((vector_size(VL * 4)));
 typedef float vfu __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef int vi __attribute__((vector_size(VL * 4)));
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
@@ -15,6 +16,25 @@ typedef float vfu __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 INLINE vf load(const float *p) { return (vf)*(const vfu *)p; }
 INLINE void store(float *p, vf x) { *(vfu *)p = (vfu)x; }
 INLINE vf splat(float x) { return x - (vf){0}; }
+
+// load_some and store_some move the first n elements, or VL if n is more.
+INLINE vf load_some(const float *p, int64_t n) {
+  if (n >= VL)
+    return load(p);
+  float part[VL] = {0};
+  memcpy(part, p, n * sizeof *p);
+  return load(part);
+}
+
+INLINE void store_some(float *p, vf x, int64_t n) {
+  if (n >= VL) {
+    store(p, x);
+    return;
+  }
+  float part[VL];
+  store(part, x);
+  memcpy(p, part, n * sizeof *p);
+}
 
 static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t round_up(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
