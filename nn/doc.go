@@ -1,5 +1,6 @@
 // Package nn holds layers for GoMLX programs: convolution and its transpose, batch normalisation, a
-// linear layer, the rectifier, pooling and the initialisers that go with them.
+// linear layer, the rectifier, pooling, tied word embeddings, the cross entropy over a vocabulary,
+// dropout and the initialisers that go with them.
 //
 // They are made for training that is right and fast on every GoMLX backend. Each follows PyTorch's
 // definition (padding, momentum, epsilon, starting values), so that published recipes carry over,
@@ -7,12 +8,12 @@
 //
 // How a convolution is computed, forward and for each of its gradients, is chosen by measured times
 // for the backend and the shape. On an XLA CPU backend that package native has wrapped, float32
-// convolutions and batch normalisations run by its kernels; other number types and backends get the
-// same results, up to rounding, from operations of the graph.
+// convolutions, batch normalisations and cross entropies run by its kernels; other number types and
+// backends get the same results, up to rounding, from operations of the graph.
 //
 // Everything can be differentiated twice, for gradient penalties.
 //
-// Images are [batch, height, width, channels]. Like all of GoMLX's graph-building functions, the
-// layers report wrong use by panicking with an error, which GoMLX's executors hand back as an
-// ordinary error from their constructor or call.
+// Images are [batch, height, width, channels], words int32 numbers. Like all of GoMLX's
+// graph-building functions, the layers report wrong use by panicking with an error, which GoMLX's
+// executors hand back as an ordinary error from their constructor or call.
 package nn
