@@ -115,7 +115,8 @@ static void forward_row(void *argument, int64_t i, int thread) {
 
 static int cross_entropy_forward(team *t, const cross_entropy *c, const float *logits, const int32_t *labels,
                                  const float *biases, float *losses, float *largest, float *sums) {
-  softmax k = {.c = c, .logits = logits, .labels = labels, .biases = biases, .losses = losses, .largest = largest, .sums = sums};
+  softmax k = {.c = c, .logits = logits, .labels = labels, .biases = biases,
+               .losses = losses, .largest = largest, .sums = sums};
   team_run(t, c->rows, forward_row, &k);
   return 0;
 }

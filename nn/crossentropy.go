@@ -43,8 +43,7 @@ func graphCrossEntropy(logits, labels *Node) *Node {
 	rows, classes := logits.Shape().Dimensions[0], logits.Shape().Dimensions[1]
 	g := logits.Graph()
 	column := func(x *Node) *Node { return InsertAxes(x, -1) }
-	last := Scalar(g, dtypes.Int32, classes-1)
-	label := Min(Max(labels, ZerosLike(labels)), last)
+	label := intoRange(labels, classes)
 	inRange := Equal(label, labels)
 	at := Concatenate([]*Node{Iota(g, shapes.Make(dtypes.Int32, rows, 1), 0), column(label)}, 1)
 

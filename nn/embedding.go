@@ -47,11 +47,15 @@ func (e *Embedding) Lookup(words *Node) *Node {
 	if !words.DType().IsInt() {
 		exceptions.Panicf("nn: embedding %s: words must be integers, they are %s", e.scope.Scope(), words.Shape())
 	}
-	vocabulary := e.table.Shape().Dimensions[0]
-	last := Scalar(words.Graph(), words.DType(), vocabulary-1)
-	index := InsertAxes(Min(Max(words, ZerosLike(words)), last), -1)
+	index := InsertAxes(intoRange(words, e.table.Shape().Dimensions[0]), -1)
 	e.lookups = append(e.lookups, index)
 	return Gather(e.table, index)
+}
+
+// intoRange is the nearest of 0 to n - 1 to each of some integers, as int32.
+func intoRange(numbers *Node, n int) *Node {
+	numbers = ConvertDType(numbers, dtypes.Int32)
+	return Min(Max(numbers, ZerosLike(numbers)), Scalar(numbers.Graph(), dtypes.Int32, n-1))
 }
 
 // Logits is x times the table's transpose plus a bias: [..., size] becomes [n, vocabulary], with n
@@ -83,8 +87,19 @@ func (e *Embedding) Logits(x *Node) *Node {
 // transpose of the table's.
 func tiedProduct(x, table *Node) *Node {
 	return gradient.With(Einsum("nh,vh->nv", x, table), []*Node{x, table}, func(adjoint *Node) []*Node {
-		return []*Node{Einsum("nv,vh->nh", adjoint, table), Einsum("nv,nh->vh", adjoint, x)}
+		return []*Node{Einsum("nv,vh->nh", adjoint, table), transposedProduct(adjoint, x)}
 	})
+}
+
+// transposedProduct is the transpose of a, [n, wide], times b, [n, narrow]: [wide, narrow].
+//
+// The pure-Go backend transposes a factor whose rows it shall sum over. Where that is a, and the result
+// is smaller, it is faster to transpose b and the result.
+func transposedProduct(a, b *Node) *Node {
+	if a.Graph().Backend().String() == "go" && b.Shape().Dimensions[1] < b.Shape().Dimensions[0] {
+		return Transpose(Einsum("hn,nv->hv", Transpose(b, 0, 1), a), 0, 1)
+	}
+	return Einsum("nv,nh->vh", a, b)
 }
 
 // inPlace is the table's gradient with the gradients of lookups added to the others row by row, in

@@ -186,6 +186,24 @@ func TestEmbeddingSinglePrecision(t *testing.T) {
 	})
 }
 
+// TestTransposedProduct has a result with fewer and with more columns than the factors have rows.
+func TestTransposedProduct(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		for _, narrow := range []int{3, 6} {
+			a, b := graphtest.Random(r, 5, 8), graphtest.Random(r, 5, narrow)
+			want := graphtest.Zeros(8, narrow)
+			for i, v := range a.Flat {
+				for k := range narrow {
+					want.Flat[i%8*narrow+k] += v * b.Flat[i/8*narrow+k]
+				}
+			}
+			got := graphtest.Run(t, backend, func(in []*Node) []*Node { return []*Node{transposedProduct(in[0], in[1])} }, a, b)
+			graphtest.MustMatch(t, "product", got[0], want, 1e-14)
+		}
+	})
+}
+
 // TestEmbeddingStart: within the bound, all over it, the same for the same seed; biases are zero.
 func TestEmbeddingStart(t *testing.T) {
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
