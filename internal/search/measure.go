@@ -17,7 +17,7 @@ type measure struct {
 // measureOf is the measure for the task of the settings.
 func measureOf(s job.Settings) measure {
 	if s.IsLanguage() {
-		return measure{"validation perplexity", func(e runlog.Eval) float64 { return e.Perplexity }, 2}
+		return measure{"perplexity", func(e runlog.Eval) float64 { return e.Perplexity }, 2}
 	}
 	return measure{"top-1 error, %", func(e runlog.Eval) float64 { return e.Top1Error }, 2}
 }
