@@ -66,6 +66,11 @@ func checkTeam(helpers, jobs, pool int) int {
 	return int(C.kafisto_check_team(C.int(helpers), C.int(jobs), C.int(pool)))
 }
 
+// checkSteps does the work of kafisto_check_steps, for tests.
+func checkSteps(helpers, jobs, pool int) int {
+	return int(C.kafisto_check_steps(C.int(helpers), C.int(jobs), C.int(pool)))
+}
+
 // returnMemory gives the holes in the C library's heap back to the system.
 func returnMemory() { C.kafisto_return_memory() }
 

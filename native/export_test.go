@@ -13,6 +13,7 @@ import (
 var (
 	UseInstructions = useInstructions
 	CheckTeam       = checkTeam
+	CheckSteps      = checkSteps
 )
 
 // Plain is the backend that was wrapped.

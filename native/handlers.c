@@ -154,13 +154,13 @@ static ffi_error *lstm_forward(ffi_call *call) {
   if (describe(call))
     return 0;
   const lstm_window *w = (const lstm_window *)numbers(call, sizeof *w / sizeof(int64_t));
-  if (!w || !has_buffers(&call->arguments, 4) || !has_buffers(&call->results, 4))
+  if (!w || !has_buffers(&call->arguments, 5) || !has_buffers(&call->results, 4))
     return mismatch(call);
   pool p;
   team *t = gather(call, &p);
   return finish(call, t, !t ? -1 : best_kernels()->lstm_forward(t, w, argument(call, 0), argument(call, 1), argument(call, 2),
-                                                 argument(call, 3), result(call, 0), result(call, 1), result(call, 2),
-                                                 result(call, 3)));
+                                                 argument(call, 3), argument(call, 4), result(call, 0), result(call, 1),
+                                                 result(call, 2), result(call, 3)));
 }
 
 static ffi_error *lstm_backward(ffi_call *call) {

@@ -67,12 +67,12 @@ typedef struct kernels {
   int (*norm_backward)(team *t, const normalization *n, const float *dy, const float *x, const float *mean,
                        const float *variance, const float *scale, const float *offset, const float *y, float *dx,
                        float *d_scale, float *d_offset, float *d_shortcut);
-  // A window of an LSTM layer from the sums of its gates without the recurrent
-  // part, [steps, batch, 4 size]: outputs and cells, [steps, batch, size], the
-  // last cell, and what backward needs besides, [steps, batch, 5 size].
-  int (*lstm_forward)(team *t, const lstm_window *w, const float *sums, const float *weights, const float *hidden,
-                      const float *cell, float *outputs, float *next_cell, float *cells, float *saved);
-  // Its gradients by the sums and the state before the window, from those that
+  // A window of an LSTM layer from the inputs' part of its gates, [steps, batch,
+  // 4 size]: outputs and cells, [steps, batch, size], the last cell, and what
+  // backward needs besides, [steps, batch, 5 size].
+  int (*lstm_forward)(team *t, const lstm_window *w, const float *inputs, const float *weights, const float *biases,
+                      const float *hidden, const float *cell, float *outputs, float *next_cell, float *cells, float *saved);
+  // Its gradients by the gates' sums and the state before the window, from those that
   // arrive at the outputs and the last cell.
   int (*lstm_backward)(team *t, const lstm_window *w, const float *weights, const float *cell, const float *cells,
                        const float *saved, const float *d_outputs, const float *d_next_cell, float *d_sums,

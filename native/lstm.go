@@ -10,7 +10,7 @@ import (
 // when the inputs' part of the gates is known. The gates are, in this order, the
 // input gate i, the forget gate f, the candidate g and the output gate o:
 //
-//	(i, f, g, o) = sums + hidden * weights
+//	(i, f, g, o) = inputs + hidden * weights + biases
 //	cell = logistic(f) * cell + logistic(i) * tanh(g)
 //	hidden = logistic(o) * tanh(cell)
 //
@@ -38,26 +38,28 @@ func (l LSTM) sequence(values int) shapes.Shape {
 // state is the shape of a state.
 func (l LSTM) state() shapes.Shape { return shapes.Make(dtypes.Float32, l.Batch, l.Size) }
 
-// Forward runs a window from the gates' sums without the recurrent part, [steps,
-// batch, 4*size], the recurrent weights, [size, 4*size], and the state before the
-// window, [batch, size]; other shapes panic. It gives the outputs, [steps, batch,
-// size], the last cell, [batch, size], and what Backward wants besides: all cells,
-// [steps, batch, size], and the gates' values with the cells' tanh, [steps, batch,
-// 5*size]. Like Backward it needs a backend with the kernels ([Available]) and has
-// no gradient of its own.
-func (l LSTM) Forward(sums, weights, hidden, cell *Node) (outputs, nextCell, cells, saved *Node) {
+// Forward runs a window from the inputs' part of the gates' sums, [steps, batch,
+// 4*size], the recurrent weights, [size, 4*size], the biases, [4*size], and the
+// state before the window, [batch, size]; other shapes panic. It gives the outputs,
+// [steps, batch, size], the last cell, [batch, size], and what Backward wants
+// besides: all cells, [steps, batch, size], and the gates' values with the cells'
+// tanh, [steps, batch, 5*size]. Like Backward it needs a backend with the kernels
+// ([Available]) and has no gradient of its own.
+func (l LSTM) Forward(inputs, weights, biases, hidden, cell *Node) (outputs, nextCell, cells, saved *Node) {
 	l.assert(weights, hidden, cell)
-	sums.AssertDims(l.Steps, l.Batch, 4*l.Size)
+	inputs.AssertDims(l.Steps, l.Batch, 4*l.Size)
+	biases.AssertDims(4 * l.Size)
 	out := call(kernel{"lstm_forward", l.geometry(), nil},
-		[]shapes.Shape{l.sequence(1), l.state(), l.sequence(1), l.sequence(5)}, sums, weights, hidden, cell)
+		[]shapes.Shape{l.sequence(1), l.state(), l.sequence(1), l.sequence(5)}, inputs, weights, biases, hidden, cell)
 	return out[0], out[1], out[2], out[3]
 }
 
 // Backward gives the gradients of sum(outputs * dOutputs) + sum(nextCell *
-// dNextCell) with respect to sums, hidden and cell, from Forward's inputs and
-// results. That of the weights is the product of the outputs, one step later and
-// beginning with hidden, with dSums, over all steps and rows.
-func (l LSTM) Backward(weights, cell, cells, saved, dOutputs, dNextCell *Node) (dSums, dHidden, dCell *Node) {
+// dNextCell) with respect to inputs, hidden and cell, from Forward's arguments and
+// results. From dInputs follow the others: that of the biases is its sum, and that
+// of the weights its product with the outputs, one step later and beginning with
+// hidden, over all steps and rows.
+func (l LSTM) Backward(weights, cell, cells, saved, dOutputs, dNextCell *Node) (dInputs, dHidden, dCell *Node) {
 	l.assert(weights, cell, dNextCell)
 	out := call(kernel{"lstm_backward", l.geometry(), nil}, []shapes.Shape{l.sequence(4), l.state(), l.state()},
 		weights, cell, cells, saved, dOutputs, dNextCell)

@@ -70,7 +70,7 @@ typedef struct recurrence {
   // step does a step of some rows by a panel; next is the panel that follows.
   void (*step)(const struct recurrence *k, int64_t step, int64_t row, int64_t rows, int64_t panel, int64_t next);
   // Forward.
-  const float *sums, *hidden, *cell;
+  const float *inputs, *biases, *hidden, *cell;
   float *outputs, *cells, *saved, *next_cell;
   // Backward.
   const float *d_outputs;
@@ -214,15 +214,18 @@ static void forward_step(const recurrence *k, int64_t t, int64_t row, int64_t ro
   const float *cells = t == 0 ? k->cell : k->cells + (t - 1) * state;
   float z[ROW_CHUNK * PANEL_UNITS];
   for (int64_t i = 0; i < rows * GATES; i++)
-    fetch(k->sums + t * state * GATES + (row * GATES + i) * size + unit, VL);
+    fetch(k->inputs + t * state * GATES + (row * GATES + i) * size + unit, VL);
   product(k, panel, outputs + row * size, size, rows, z, next);
+  vf biases[GATES];
+  for (int g = 0; g < GATES; g++)
+    biases[g] = load_some(k->biases + g * size + unit, left);
   for (int64_t m = 0; m < rows; m++) {
     int64_t at = (row + m) * size + unit;
-    const float *sums = k->sums + t * state * GATES + (row + m) * GATES * size + unit, *y = z + m * PANEL_UNITS;
+    const float *inputs = k->inputs + t * state * GATES + (row + m) * GATES * size + unit, *y = z + m * PANEL_UNITS;
     float *saved = k->saved + t * state * SAVED + (row + m) * SAVED * size + unit;
-    vf in = logistic(load(y) + load_some(sums, left)), forget = logistic(load(y + VL) + load_some(sums + size, left));
-    vf candidate = hyperbolic(load(y + 2 * VL) + load_some(sums + 2 * size, left));
-    vf out = logistic(load(y + 3 * VL) + load_some(sums + 3 * size, left));
+    vf sums[GATES];
+    UNROLL for (int g = 0; g < GATES; g++) sums[g] = load(y + g * VL) + (load_some(inputs + g * size, left) + biases[g]);
+    vf in = logistic(sums[0]), forget = logistic(sums[1]), candidate = hyperbolic(sums[2]), out = logistic(sums[3]);
     vf cell = forget * load_some(cells + at, left) + in * candidate, squashed = hyperbolic(cell);
     store_some(saved, in, left);
     store_some(saved + size, forget, left);
@@ -236,10 +239,10 @@ static void forward_step(const recurrence *k, int64_t t, int64_t row, int64_t ro
   }
 }
 
-static int lstm_forward(team *t, const lstm_window *w, const float *sums, const float *weights, const float *hidden,
-                        const float *cell, float *outputs, float *next_cell, float *cells, float *saved) {
+static int lstm_forward(team *t, const lstm_window *w, const float *inputs, const float *weights, const float *biases,
+                        const float *hidden, const float *cell, float *outputs, float *next_cell, float *cells, float *saved) {
   recurrence k = {.w = w, .weights = weights, .depth = w->size, .panels = (w->size + VL - 1) / VL, .last = GATES,
-                  .steps = w->steps, .step = forward_step, .sums = sums, .hidden = hidden, .cell = cell,
+                  .steps = w->steps, .step = forward_step, .inputs = inputs, .biases = biases, .hidden = hidden, .cell = cell,
                   .outputs = outputs, .next_cell = next_cell, .cells = cells, .saved = saved};
   return run_window(t, &k, pack_units);
 }

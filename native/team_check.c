@@ -81,3 +81,38 @@ int kafisto_check_team(int threads, int jobs, int pool) {
   team_end(t);
   return wrong;
 }
+
+// course is one team_steps.
+typedef struct course {
+  int threads;
+  int64_t last[MOST_THREADS]; // step of each part
+  atomic_int wrong;
+} course;
+
+static void do_step(void *argument, int64_t step, int64_t part) {
+  course *c = argument;
+  int wrong = part < 0 || part >= c->threads || c->last[part] != step - 1;
+  for (int i = 0; i < c->threads; i++)
+    wrong += __atomic_load_n(&c->last[i], __ATOMIC_RELAXED) < step - 1;
+  __atomic_store_n(&c->last[part], step, __ATOMIC_RELAXED);
+  atomic_fetch_add(&c->wrong, wrong);
+}
+
+int kafisto_check_steps(int threads, int jobs, int pool) {
+  int wrong = 0;
+  executor e = {schedule, &pool, threads};
+  team *t = team_start(&e);
+  if (!t || team_threads(t) > threads)
+    return -1;
+  for (int k = 0; k < jobs; k++) {
+    course c = {.threads = team_threads(t)};
+    for (int i = 0; i < c.threads; i++)
+      c.last[i] = -1;
+    team_steps(t, k, do_step, &c);
+    for (int i = 0; i < c.threads; i++)
+      wrong += c.last[i] != k - 1;
+    wrong += atomic_load(&c.wrong);
+  }
+  team_end(t);
+  return wrong;
+}

@@ -15,4 +15,9 @@ enum {
 // seen by the caller.
 int kafisto_check_team(int threads, int jobs, int pool);
 
+// kafisto_check_steps does the same with team_steps, of 0 steps and more. It
+// returns how many parts were not done once in each step, or before all parts of
+// the step before.
+int kafisto_check_steps(int threads, int jobs, int pool);
+
 #endif

@@ -10,7 +10,7 @@ import (
 	"github.com/kafisto/kafisto/native"
 )
 
-// TestTeam runs many small jobs with helpers that come at once, late, on the
+// TestTeam runs many small jobs, and steps of parts, with helpers that come at once, late, on the
 // caller's own thread, or not at all: every item is done once, and is seen.
 func TestTeam(t *testing.T) {
 	for pool, name := range []string{"threads", "late", "inline", "refuses"} {
@@ -19,6 +19,9 @@ func TestTeam(t *testing.T) {
 				for range 20 {
 					if wrong := native.CheckTeam(threads, 100, pool); wrong != 0 {
 						t.Fatalf("%d threads: %d wrong items", threads, wrong)
+					}
+					if wrong := native.CheckSteps(threads, 50, pool); wrong != 0 {
+						t.Fatalf("%d threads: %d wrong parts of steps", threads, wrong)
 					}
 				}
 			}

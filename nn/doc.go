@@ -1,5 +1,6 @@
 // Package nn holds layers for GoMLX programs: convolution and its transpose, batch normalisation, a
-// linear layer, the rectifier, pooling and the initialisers that go with them.
+// linear layer, the rectifier, pooling, the layers of a causal Transformer and the initialisers that
+// go with them.
 //
 // They are made for training that is right and fast on every GoMLX backend. Each follows PyTorch's
 // definition (padding, momentum, epsilon, starting values), so that published recipes carry over,
@@ -12,7 +13,7 @@
 //
 // Everything can be differentiated twice, for gradient penalties.
 //
-// Images are [batch, height, width, channels]. Like all of GoMLX's graph-building functions, the
-// layers report wrong use by panicking with an error, which GoMLX's executors hand back as an
-// ordinary error from their constructor or call.
+// Images are [batch, height, width, channels], sequences [time, batch, width]. Like all of GoMLX's
+// graph-building functions, the layers report wrong use by panicking with an error, which GoMLX's
+// executors hand back as an ordinary error from their constructor or call.
 package nn

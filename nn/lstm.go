@@ -17,7 +17,8 @@ import (
 //
 // Gradients flow to x, hidden, cell and the variables, also by way of nextHidden and nextCell. For
 // backpropagation through time that is cut between windows, pass the state on as numbers, or through
-// StopGradient.
+// StopGradient. In float32, where the backend has the kernels of package native, they run the window,
+// and the layer can be differentiated once; otherwise as often as one likes.
 //
 // It creates in scope the trainable "input_weights", [in, 4*size], "recurrent_weights", [size,
 // 4*size], and "biases", [4*size], whose columns are those of the input gate, the forget gate, the
@@ -39,12 +40,11 @@ func LSTM(scope *model.Scope, x, hidden, cell *Node) (outputs, nextHidden, nextC
 	biases := variable("biases", 4*size)
 
 	steps, batch := x.Shape().Dimensions[0], x.Shape().Dimensions[1]
-	parts := Dot(Reshape(x, steps*batch, in), inputWeights).Product()
-	parts = Reshape(Add(parts, alongLastAxis(biases, 2)), steps, batch, 4*size)
+	inputs := Reshape(Dot(Reshape(x, steps*batch, in), inputWeights).Product(), steps, batch, 4*size)
 	if native.Available(g.Backend()) && x.DType() == dtypes.Float32 {
-		outputs, nextCell = nativeRecurrence(parts, recurrentWeights, hidden, cell)
+		outputs, nextCell = nativeRecurrence(inputs, recurrentWeights, biases, hidden, cell)
 	} else {
-		outputs, nextCell = recurrence(parts, recurrentWeights, hidden, cell)
+		outputs, nextCell = recurrence(Add(inputs, alongLastAxis(biases, 3)), recurrentWeights, hidden, cell)
 	}
 	return outputs, at(outputs, steps-1), nextCell
 }
@@ -67,19 +67,19 @@ func checkLSTM(scope *model.Scope, x, hidden, cell *Node) {
 	}
 }
 
-// recurrence is what remains of the layer when the inputs' part of the gates is known: parts is that,
-// with the biases, [time, batch, 4*size]. It gives the outputs and the last cell.
+// recurrence is what remains of the layer when the inputs' part of the gates' sums is known: inputs is
+// that, with the biases, [time, batch, 4*size]. It gives the outputs and the last cell.
 //
 // The gradient is its own because automatic differentiation would make a product of the size of the
 // weights in every step and add them all up.
-func recurrence(parts, weights, hidden, cell *Node) (outputs, nextCell *Node) {
-	w := runWindow(parts, weights, hidden, cell)
+func recurrence(inputs, weights, hidden, cell *Node) (outputs, nextCell *Node) {
+	w := runWindow(inputs, weights, hidden, cell)
 	steps := len(w.outputs)
 	// One value, because that is what a gradient can belong to: the last cell follows the outputs.
 	all := stack(append(w.outputs[:steps:steps], w.cells[steps-1]))
-	all = gradient.With(all, []*Node{parts, weights, hidden, cell}, func(adjoint *Node) []*Node {
-		dParts, dHidden, dCell := w.backward(Slice(adjoint, AxisRange(0, steps)), at(adjoint, steps))
-		return []*Node{dParts, w.weightGradient(dParts), dHidden, dCell}
+	all = gradient.With(all, []*Node{inputs, weights, hidden, cell}, func(adjoint *Node) []*Node {
+		dInputs, dHidden, dCell := w.backward(Slice(adjoint, AxisRange(0, steps)), at(adjoint, steps))
+		return []*Node{dInputs, w.weightGradient(dInputs), dHidden, dCell}
 	})
 	return Slice(all, AxisRange(0, steps)), at(all, steps)
 }
@@ -91,11 +91,11 @@ type window struct {
 	in, forget, candidate, out, cells, outputs []*Node
 }
 
-func runWindow(parts, weights, hidden, cell *Node) *window {
+func runWindow(inputs, weights, hidden, cell *Node) *window {
 	w := &window{weights: weights, hidden: hidden, cell: cell}
 	size := hidden.Shape().Dimensions[1]
-	for t := range parts.Shape().Dimensions[0] {
-		sums := Add(at(parts, t), Dot(hidden, weights).Product())
+	for t := range inputs.Shape().Dimensions[0] {
+		sums := Add(at(inputs, t), Dot(hidden, weights).Product())
 		gate := func(i int) *Node { return Slice(sums, AxisRange(), AxisRange(i*size, (i+1)*size)) }
 		in, forget, candidate, out := Sigmoid(gate(0)), Sigmoid(gate(1)), Tanh(gate(2)), Sigmoid(gate(3))
 		cell = Add(Mul(forget, cell), Mul(in, candidate))
@@ -107,9 +107,9 @@ func runWindow(parts, weights, hidden, cell *Node) *window {
 	return w
 }
 
-// backward gives the adjoints of parts and of the state before the window from those of the outputs
+// backward gives the adjoints of inputs and of the state before the window from those of the outputs
 // and of the last cell.
-func (w *window) backward(dOutputs, dCell *Node) (dParts, dHidden, dCellBefore *Node) {
+func (w *window) backward(dOutputs, dCell *Node) (dInputs, dHidden, dCellBefore *Node) {
 	steps := len(w.outputs)
 	in, forget, candidate, out := stack(w.in), stack(w.forget), stack(w.candidate), stack(w.out)
 	cells := stack(w.cells)
@@ -140,8 +140,8 @@ func (w *window) backward(dOutputs, dCell *Node) (dParts, dHidden, dCellBefore *
 }
 
 // weightGradient is the weights' gradient, one product for the whole window.
-func (w *window) weightGradient(dParts *Node) *Node {
-	return recurrentGradient(stack(w.outputs), w.hidden, dParts)
+func (w *window) weightGradient(dInputs *Node) *Node {
+	return recurrentGradient(stack(w.outputs), w.hidden, dInputs)
 }
 
 // recurrentGradient is the gradient of the recurrent weights from the outputs of all steps, the

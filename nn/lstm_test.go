@@ -102,11 +102,12 @@ func layerResults(t *testing.T, backend compute.Backend, dtype dtypes.DType, thr
 // TestLSTMGradients holds the layer against automatic differentiation of its definition, in double
 // precision, with and without gradients through the state after the window.
 func TestLSTMGradients(t *testing.T) {
+	exact := enginetest.Backend(t, "go")
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
 		for _, c := range []lstmCase{{1, 1, 1, 1}, {2, 3, 4, 5}, {7, 2, 3, 8}} {
 			for _, throughState := range []bool{true, false} {
 				inputs := c.inputs()
-				want := graphtest.Run(t, backend, naiveResults(throughState), inputs...)
+				want := graphtest.Run(t, exact, naiveResults(throughState), inputs...)
 				got := layerResults(t, backend, dtypes.Float64, throughState, inputs)
 				for i, name := range lstmResults {
 					graphtest.MustMatch(t, fmt.Sprintf("%s, %s, through state %t", name, c, throughState), got[i], want[i], 1e-11)
@@ -118,6 +119,7 @@ func TestLSTMGradients(t *testing.T) {
 
 // TestLSTMTwice takes the gradient of a gradient penalty.
 func TestLSTMTwice(t *testing.T) {
+	exact := enginetest.Backend(t, "go")
 	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
 		penalty := func(layer func(parts, weights, hidden, cell *Node) (*Node, *Node)) func(in []*Node) []*Node {
 			return func(in []*Node) []*Node {
@@ -132,7 +134,7 @@ func TestLSTMTwice(t *testing.T) {
 		}
 		r := rand.New(rand.NewPCG(1, 2))
 		inputs := []graphtest.Array{graphtest.Random(r, 3, 2, 12), graphtest.Random(r, 3, 12), graphtest.Random(r, 2, 3), graphtest.Random(r, 2, 3)}
-		want := graphtest.Run(t, backend, penalty(func(parts, weights, hidden, cell *Node) (*Node, *Node) {
+		want := graphtest.Run(t, exact, penalty(func(parts, weights, hidden, cell *Node) (*Node, *Node) {
 			g := parts.Graph()
 			eye, none := DiagonalWithValue(ScalarOne(g, dtypes.Float64), 12), Zeros(g, shapes.Make(dtypes.Float64, 12))
 			outputs, _, nextCell := naiveLSTM(parts, eye, weights, none, hidden, cell)
@@ -178,4 +180,29 @@ func TestLSTMErrors(t *testing.T) {
 			return outputs
 		}, want)
 	}
+}
+
+// TestLSTMByKernels holds the layer by the kernels against its definition in double precision.
+func TestLSTMByKernels(t *testing.T) {
+	fast, exact := withKernels(t), enginetest.Backend(t, "go")
+	for _, c := range []lstmCase{{5, 3, 4, 33}, {2, 20, 30, 200}} {
+		for _, throughState := range []bool{true, false} {
+			inputs := c.inputs()
+			want := graphtest.Run(t, exact, naiveResults(throughState), inputs...)
+			got := layerResults(t, fast, dtypes.Float32, throughState, inputs)
+			for i, name := range lstmResults {
+				graphtest.MustMatch(t, fmt.Sprintf("%s, %s, through state %t", name, c, throughState), got[i], want[i], 1e-5)
+			}
+		}
+	}
+}
+
+// TestLSTMByKernelsTwice: second derivatives by the kernels are refused, not wrong.
+func TestLSTMByKernelsTwice(t *testing.T) {
+	graphtest.MustFail(t, withKernels(t), func(g *Graph) *Node {
+		x := IotaFull(g, shapes.Make(dtypes.Float32, 2, 3, 4))
+		state := Zeros(g, shapes.Make(dtypes.Float32, 3, 5))
+		outputs, _, _ := LSTM(model.NewStore().RootScope(), x, state, state)
+		return Gradient(ReduceAllSum(Square(Gradient(ReduceAllSum(outputs), x)[0])), x)[0]
+	}, "no second derivatives")
 }

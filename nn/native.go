@@ -53,19 +53,19 @@ func normSecondOrder(dy, x, scale, offset, shortcut *Node, relu bool, adjoints [
 	return Gradient(sum, dy, x, scale, offset)
 }
 
-// nativeRecurrence is recurrence by the kernels. It can be differentiated once.
-func nativeRecurrence(parts, weights, hidden, cell *Node) (outputs, nextCell *Node) {
-	dims := parts.Shape().Dimensions
+// nativeRecurrence is recurrence by the kernels, which add the biases. It can be differentiated once.
+func nativeRecurrence(inputs, weights, biases, hidden, cell *Node) (outputs, nextCell *Node) {
+	dims := inputs.Shape().Dimensions
 	l := native.LSTM{Steps: dims[0], Batch: dims[1], Size: hidden.Shape().Dimensions[1]}
-	outputs, nextCell, cells, saved := l.Forward(parts, weights, hidden, cell)
+	outputs, nextCell, cells, saved := l.Forward(inputs, weights, biases, hidden, cell)
 	gradient.OfCall([]*Node{outputs, nextCell, cells, saved}, func(adjoints []*Node) []*Node {
-		dParts, dHidden, dCell := l.Backward(weights, cell, cells, saved, adjoints[0], adjoints[1])
-		gradient.OfCall([]*Node{dParts, dHidden, dCell}, func([]*Node) []*Node {
+		dInputs, dHidden, dCell := l.Backward(weights, cell, cells, saved, adjoints[0], adjoints[1])
+		gradient.OfCall([]*Node{dInputs, dHidden, dCell}, func([]*Node) []*Node {
 			exceptions.Panicf("nn: the kernels for LSTM have no second derivatives: " +
 				"compute in float64, or without kernels (KAFISTO_KERNELS=off)")
 			return nil
 		})
-		return []*Node{dParts, recurrentGradient(outputs, hidden, dParts), dHidden, dCell}
+		return []*Node{dInputs, recurrentGradient(outputs, hidden, dInputs), channelSum(dInputs), dHidden, dCell}
 	})
 	return outputs, nextCell
 }

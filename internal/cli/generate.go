@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/kafisto/kafisto/internal/job"
-	"github.com/kafisto/kafisto/internal/task"
 )
 
 // generateCommand writes text with a language model.
@@ -42,7 +41,7 @@ func (c *generateCommand) Run(s *session) error {
 	}
 	g := job.Generation{
 		Saved: c.saved(), Prompt: c.Prompt, Words: c.Words, Unknown: c.Unknown,
-		Sampling: task.Sampling{Temperature: c.Temperature, TopK: c.TopK, Seed: c.Seed},
+		Sampling: job.Sampling{Temperature: c.Temperature, TopK: c.TopK, Seed: c.Seed},
 	}
 	w := &textWriter{session: s, pending: strings.Fields(c.Prompt)}
 	if err := job.Generate(s.ctx, g, s.options(quietConsole{s}), w.write); err != nil {

@@ -15,8 +15,11 @@ type Generation struct {
 	Prompt   string // words with spaces between them; "" starts a sentence
 	Words    int    // to write
 	Unknown  bool   // whether the mark of an unknown word may be written
-	Sampling task.Sampling
+	Sampling Sampling
 }
+
+// Sampling says how words are drawn.
+type Sampling = task.Sampling
 
 // Generate goes on with a prompt and gives each word that the model adds to emit,
 // endOfSentence for the mark, until emit returns false. A word of the prompt that
