@@ -312,7 +312,7 @@ func TestLanguageModelsAreComparedByPerplexity(t *testing.T) {
 	s := job.Defaults()
 	s.Dataset = "shakespeare"
 	m := measureOf(s)
-	if e := (runlog.Eval{Perplexity: 110, Top1Error: 0}); m.name != "validation perplexity" || m.of(e) != 110 {
+	if e := (runlog.Eval{Perplexity: 110, Top1Error: 0}); m.name != "perplexity" || m.of(e) != 110 {
 		t.Errorf("%s is %v", m.name, m.of(e))
 	}
 }
