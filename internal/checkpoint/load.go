@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,6 +65,9 @@ func Load(dir string) (*Checkpoint, error) {
 // the file that is damaged.
 func Open(path string) (*Checkpoint, error) {
 	m, err := readManifest(path)
+	if errors.Is(err, fs.ErrNotExist) && !isThere(path) {
+		return nil, fmt.Errorf("checkpoint: %w in %s: there is no such folder", ErrNone, path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %s is damaged: %w", path, err)
 	}
@@ -76,6 +81,11 @@ func Open(path string) (*Checkpoint, error) {
 	}
 	note(path, true)
 	return c, nil
+}
+
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // stream reads the variables' file from front to back and calls each with every

@@ -28,7 +28,7 @@ func (generateCommand) Help() string {
 type generated struct {
 	Type   string   `json:"type"`
 	Prompt string   `json:"prompt"`
-	Words  []string `json:"words"` // the mark of a sentence's end is one of them
+	Words  []string `json:"words"` // that were written; the mark of a sentence's end is one of them
 }
 
 // Run writes the prompt and what the model adds; a sentence ends a line.
@@ -36,22 +36,20 @@ func (c *generateCommand) Run(s *session) error {
 	if c.Words < 1 || c.Words > 1_000_000 {
 		return usage(fmt.Errorf("%d words: give 1 to 1,000,000", c.Words))
 	}
-	if c.Temperature < 0 || c.TopK < 0 {
-		return usage(errors.New("temperature and top-k: give 0 or more of both"))
-	}
 	g := job.Generation{
 		Saved: c.saved(), Prompt: c.Prompt, Words: c.Words, Unknown: c.Unknown,
 		Sampling: job.Sampling{Temperature: c.Temperature, TopK: c.TopK, Seed: c.Seed},
 	}
-	w := &textWriter{session: s, pending: strings.Fields(c.Prompt)}
-	if err := job.Generate(s.ctx, g, s.options(quietConsole{s}), w.write); err != nil {
-		return err
+	if err := errors.Join(g.Sampling.Check(), c.check()); err != nil {
+		return usage(err)
 	}
+	w := &textWriter{session: s, pending: strings.Fields(c.Prompt)}
+	err := job.Generate(s.ctx, g, s.options(quietConsole{s}), w.write)
 	w.end()
-	if s.json {
+	if s.json && len(w.words) > 0 {
 		s.object(generated{"generated", c.Prompt, w.words})
 	}
-	return nil
+	return err
 }
 
 // textWriter prints words as they come, a sentence a line; with --json it keeps
@@ -63,7 +61,7 @@ type textWriter struct {
 	inLine  bool
 }
 
-func (w *textWriter) write(word string, endOfSentence bool) bool {
+func (w *textWriter) write(word string, endOfSentence bool) {
 	w.words = append(w.words, word)
 	for _, p := range w.pending {
 		w.print(p)
@@ -74,7 +72,6 @@ func (w *textWriter) write(word string, endOfSentence bool) bool {
 	} else {
 		w.print(word)
 	}
-	return w.session.ctx.Err() == nil
 }
 
 func (w *textWriter) print(word string) {

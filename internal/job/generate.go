@@ -22,9 +22,9 @@ type Generation struct {
 type Sampling = task.Sampling
 
 // Generate goes on with a prompt and gives each word that the model adds to emit,
-// endOfSentence for the mark, until emit returns false. A word of the prompt that
-// the vocabulary lacks is an error.
-func Generate(ctx context.Context, g Generation, o Options, emit func(word string, endOfSentence bool) bool) error {
+// endOfSentence for the mark. A word of the prompt that the vocabulary lacks is an
+// error.
+func Generate(ctx context.Context, g Generation, o Options, emit func(word string, endOfSentence bool)) error {
 	w, err := g.open(ctx, o)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func Generate(ctx context.Context, g Generation, o Options, emit func(word strin
 		g.Sampling.Never = append(g.Sampling.Never, unknown)
 	}
 	prompt = append([]int32{vocabulary.EndOfSentence()}, prompt...)
-	return task.Generate(ctx, w.engine.Backend, w.store, network, s.Window, prompt, g.Words, g.Sampling, func(word int32) bool {
-		return emit(vocabulary.Word(word), word == vocabulary.EndOfSentence())
+	return task.Generate(ctx, w.engine.Backend, w.store, network, s.Window, prompt, g.Words, g.Sampling, func(word int32) {
+		emit(vocabulary.Word(word), word == vocabulary.EndOfSentence())
 	})
 }

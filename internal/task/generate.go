@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/kafisto/kafisto"
+	"github.com/kafisto/kafisto/internal/train"
 	"github.com/kafisto/kafisto/models"
 )
 
@@ -24,10 +25,10 @@ type Sampling struct {
 	Seed        uint64
 }
 
-// check returns an error that names the first value that cannot be.
-func (s Sampling) check() error {
+// Check returns an error that names the first value that cannot be.
+func (s Sampling) Check() error {
 	if !(s.Temperature >= 0 && s.Temperature <= math.MaxFloat32) {
-		return fmt.Errorf("task: temperature is %g: it must be at least 0", s.Temperature)
+		return fmt.Errorf("task: temperature is %g: it must be a number that is at least 0", s.Temperature)
 	}
 	if s.TopK < 0 {
 		return fmt.Errorf("task: top-k is %d: it must be at least 0", s.TopK)
@@ -75,12 +76,13 @@ func (s Sampling) draw(logits []float32, random *rand.Rand) int32 {
 }
 
 // Generate goes on with a text, of at least one word, and gives each word that a
-// language model adds to emit, until so many are written, ctx is cancelled or
-// emit returns false. The store holds the model's variables. A model without
-// memory sees the last window words. The same seed gives the same words.
+// language model adds to emit, until so many are written. The store holds the
+// model's variables, see train.SameModel. A model without memory sees the last
+// window words. The same seed gives the same words. When ctx is cancelled the error
+// is train.ErrStopped.
 func Generate(ctx context.Context, backend compute.Backend, store *model.Store, network models.LanguageModel, window int,
-	text []int32, words int, s Sampling, emit func(word int32) bool) error {
-	if err := s.check(); err != nil {
+	text []int32, words int, s Sampling, emit func(word int32)) error {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	if len(network.State(1)) > 0 {
@@ -95,17 +97,23 @@ func Generate(ctx context.Context, backend compute.Backend, store *model.Store, 
 	}
 	defer step.Finalize()
 	r := reader{step: step.WithName("next word"), state: startingState(network, 1), window: window}
+	defer func() { finalize(r.state) }()
+	known := store.NumVariables()
 	random := rand.New(rand.NewPCG(s.Seed, 0))
 	unread := slices.Clone(text)
-	for range words {
+	for written := range words {
 		logits, err := r.read(ctx, unread)
-		if err != nil || logits == nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("task: %w after %d words of %d", train.ErrStopped, written, words)
+		}
+		if err == nil {
+			err = train.SameModel(store, known)
+		}
+		if err != nil {
 			return err
 		}
 		word := s.draw(logits, random)
-		if !emit(word) {
-			return nil
-		}
+		emit(word)
 		unread = []int32{word}
 	}
 	return nil
@@ -119,11 +127,11 @@ type reader struct {
 	window int
 }
 
-// read reads words and returns the logits of the next one; nil if ctx is cancelled.
+// read reads words and returns the logits of the next one.
 func (r *reader) read(ctx context.Context, words []int32) (logits []float32, err error) {
 	for len(words) > 0 {
-		if ctx.Err() != nil {
-			return nil, nil
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		n := 1
 		if len(r.state) == 0 {
@@ -143,24 +151,31 @@ func (r *reader) read(ctx context.Context, words []int32) (logits []float32, err
 func (r *reader) run() ([]float32, error) {
 	input := make([]int32, r.window) // what is behind the words is not seen by them
 	copy(input, r.seen)
-	arguments := []any{tensors.FromFlatDataAndDimensions(input, r.window, 1)}
-	for _, t := range r.state {
+	given := append([]*tensors.Tensor{tensors.FromFlatDataAndDimensions(input, r.window, 1)}, r.state...)
+	var arguments []any
+	for _, t := range given {
 		arguments = append(arguments, t)
 	}
 	out, err := r.step.Exec(arguments...)
+	r.state = nil
+	finalize(given)
 	if err != nil {
 		return nil, fmt.Errorf("task: %w", err)
 	}
-	for _, argument := range arguments {
-		_ = argument.(*tensors.Tensor).FinalizeAll() // not used again
-	}
 	r.state = out[1:]
+	defer finalize(out[:1])
 	all, err := tensors.CopyFlatData[float32](out[0])
 	if err != nil {
 		return nil, fmt.Errorf("task: %w", err)
 	}
-	_ = out[0].FinalizeAll()
 	vocabulary := len(all) / r.window
 	last := len(r.seen) - 1
 	return all[last*vocabulary : (last+1)*vocabulary], nil
+}
+
+// finalize frees tensors that are not used again.
+func finalize(all []*tensors.Tensor) {
+	for _, t := range all {
+		_ = t.FinalizeAll()
+	}
 }

@@ -257,10 +257,7 @@ func TestGenerate(t *testing.T) {
 		enlarge(t, store)
 		write := func(s Sampling, n int) []int32 {
 			var words []int32
-			err := Generate(t.Context(), backend, store, network, window, []int32{4, 2, 9}, n, s, func(word int32) bool {
-				words = append(words, word)
-				return true
-			})
+			err := Generate(t.Context(), backend, store, network, window, []int32{4, 2, 9}, n, s, func(word int32) { words = append(words, word) })
 			if err != nil || len(words) != n {
 				t.Fatalf("%d words, error %v", len(words), err)
 			}

@@ -91,6 +91,11 @@ func (g *graphs) evaluateSplit(ctx context.Context, p Problem, split Split) (run
 		if sums, carried, err = g.evaluateBatch(batch, carried); err != nil {
 			return e, err
 		}
+		if g.check != nil {
+			if err := g.check(); err != nil {
+				return e, err
+			}
+		}
 		loss, count = loss+sums[0], count+sums[1]
 		if len(sums) > 2 {
 			top1, top5 = top1+sums[2], top5+sums[3]
@@ -112,7 +117,8 @@ func (g *graphs) evaluateSplit(ctx context.Context, p Problem, split Split) (run
 
 // Evaluate evaluates variables, as a checkpoint has them, over the problem's
 // splits, and returns one record a split, without step and epoch. Variables that
-// the model has and the store has not are an error: they are of another model.
+// are not those of the model are an error, see SameModel. When ctx is cancelled
+// the error is ErrStopped.
 func Evaluate(ctx context.Context, backend compute.Backend, store *model.Store, p Problem) ([]runlog.Eval, error) {
 	var g graphs
 	var err error
@@ -121,19 +127,30 @@ func Evaluate(ctx context.Context, backend compute.Backend, store *model.Store, 
 	}
 	defer g.evaluate.Finalize()
 	known := store.NumVariables()
+	g.check = func() error { return SameModel(store, known) }
 	var all []runlog.Eval
 	for _, split := range p.Splits {
 		e, err := g.evaluateSplit(ctx, p, split)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("train: %w in the evaluation of the %s split: nothing was changed", ErrStopped, split.Name)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if store.NumVariables() > known {
-			return nil, fmt.Errorf("train: %w: it has variables that the checkpoint has not; give a checkpoint of %s", ErrOtherModel, p.Name)
-		}
 		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
-			return nil, fmt.Errorf("train: the %s loss is %g", split.Name, e.Loss)
+			return nil, fmt.Errorf("train: the %s loss is %g: the run has diverged", split.Name, e.Loss)
 		}
 		all = append(all, e)
 	}
 	return all, nil
+}
+
+// SameModel returns an error, ErrOtherModel, if a store that held so many
+// variables has more now: a graph was built that has created what a checkpoint of
+// its model would have had.
+func SameModel(store *model.Store, known int) error {
+	if store.NumVariables() > known {
+		return fmt.Errorf("train: %w: the model has variables that the checkpoint has not; name a checkpoint of this model", ErrOtherModel)
+	}
+	return nil
 }

@@ -18,7 +18,8 @@ import (
 // graphs holds the compiled training and evaluation steps of a run.
 type graphs struct {
 	step, evaluate *model.Exec
-	inputs         int // of the batch that is passed on: graphs are built with it
+	inputs         int          // of the batch that is passed on: graphs are built with it
+	check          func() error // of the variables after a batch of an evaluation; nil in a run
 }
 
 // newGraphs prepares the graphs; they are built and compiled with their first
@@ -120,6 +121,7 @@ func (g *graphs) call(exec *model.Exec, b Batch) (values []float64, more []*tens
 	defer out[0].FinalizeAll() //nolint:errcheck // it was read
 	values, err = tensors.CopyFlatData[float64](out[0])
 	if err != nil {
+		Batch{Inputs: out[1:]}.finalize()
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
 	return values, out[1:], nil
