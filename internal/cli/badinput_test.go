@@ -70,6 +70,8 @@ func TestBadInputGivesOneSentence(t *testing.T) {
 		{"search over nothing", []string{"search", "--dir=DIR"}, exitUsage, "--over"},
 		{"search over an unknown setting", []string{"search", "--over=momentun=0,1", "--dir=DIR"}, exitUsage, "momentun"},
 		{"searched value of another kind", []string{"search", "--over=epochs=1,1.5", "--dir=DIR"}, exitUsage, "whole number"},
+		{"search over data sets", []string{"search", "--over=dataset=cifar10,cifar100", "--dir=DIR"}, exitUsage, "same held-out data"},
+		{"search over held-out images", []string{"search", "--over=eval-examples=100,300", "--dir=DIR"}, exitUsage, "same held-out data"},
 		{"searched value that cannot be", []string{"search", "--over=learning-rate=0.1,-1", "--dir=DIR"}, exitUsage, "learning-rate=-1"},
 		{"range in a grid", []string{"search", "--over=momentum=0..1", "--dir=DIR"}, exitUsage, "--trials"},
 		{"end of a range that cannot be", []string{"search", "--trials=1", "--over=batch-size=0..1000", "--dir=DIR"}, exitUsage, "batch-size=0"},

@@ -130,13 +130,13 @@ func (s *session) reportSearch(results search.Results, dir string) error {
 // searchReport is the report of a search's runs.
 func searchReport(results search.Results, records []job.Record) report.Report {
 	r := newReport(records)
-	datasets := strings.Join(distinct(records, datasetTitle), ", ")
-	r.Title = fmt.Sprintf("Search over %s on %s", strings.Join(results.Names(), ", "), datasets)
+	dataset := datasetTitle(records[0])
+	r.Title = fmt.Sprintf("Search over %s on %s", strings.Join(results.Names(), ", "), dataset)
 	if n := len(results.Ranked); n > reportedTrials {
 		r.Title += fmt.Sprintf(": the first %d of %d trials", reportedTrials, n)
 	}
 	if len(distinct(records, taskText)) > 1 { // what differs is searched over
-		r.Task = datasets
+		r.Task = dataset
 	}
 	return r
 }

@@ -80,7 +80,7 @@ func (s *Search) mark(dir string) grid.Mark {
 func (s *Search) base() map[string]any {
 	base := s.Base.Map()
 	maps.DeleteFunc(base, func(name string, _ any) bool {
-		return outside[name] != "" || slices.ContainsFunc(s.Space, func(a Axis) bool { return a.Name == name })
+		return slices.Contains(varying, name) || slices.ContainsFunc(s.Space, func(a Axis) bool { return a.Name == name })
 	})
 	return base
 }

@@ -147,6 +147,7 @@ func TestFolderGrows(t *testing.T) {
 		{"fewer trials", plan(trials(5), random...), plan(trials(4), random...), "of 5 trials, now 4"},
 		{"other draws", plan(trials(5), random...), plan(draw(func(p *Plan) { p.Seed = 2 }), random...), "search seed 1, now 2"},
 		{"other settings", plan(nil, list...), plan(base(func(s *job.Settings) { s.WeightDecay = 0 }), list...), "weight-decay was 0.0005, now 0"},
+		{"other held-out images", plan(nil, list...), plan(base(func(s *job.Settings) { s.EvalExamples = 50 }), list...), "eval-examples was 0, now 50"},
 		{"longer schedule", plan(base(cosine), list...), plan(base(func(s *job.Settings) { cosine(s); s.Steps = 5 }), list...), "schedule depends"},
 		{"other axes", plan(nil, list...), plan(nil, list[0]), "over [learning-rate momentum], now [learning-rate]"},
 		{"other range", plan(trials(5), random...), plan(trials(5), "learning-rate=log:0.1..2", random[1]), "log:0.1..1, now log:0.1..2"},
