@@ -103,6 +103,10 @@ func TestSearch(t *testing.T) {
 	if again = succeed(t, args...); again.stdout != r.stdout || !maps.Equal(before, results(t, dir)) {
 		t.Errorf("a second time: %s", again.stdout)
 	}
+	unfinished := succeed(t, with(args, "--report-only", "--seeds=1,2,3")...)
+	if _, err := os.Stat(filepath.Join(dir, "best.json")); !os.IsNotExist(err) || !strings.Contains(unfinished.stderr, "no trial has finished all its runs yet") {
+		t.Errorf("without a best trial best.json stays (%v), or nothing says so: %q", err, unfinished.stderr)
+	}
 	final := succeed(t, with(args, "--report-only", "--rank-by=final", "--json")...)
 	if all := objects(t, final.stdout); len(ofType(all, "search")) != 1 || ofType(all, "search")[0]["rank_by"] != "final" || len(ofType(all, "best")) != 1 {
 		t.Errorf("as JSON: %s", final.stdout)

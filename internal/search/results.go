@@ -156,16 +156,23 @@ func (r Result) Status() string {
 	return fmt.Sprintf("%d of %d done", r.Finished, n)
 }
 
-// ErrNoBest tells that no trial has finished all its runs.
-var ErrNoBest = errors.New("search: no trial has finished without diverging")
+// Why there is no best trial.
+var (
+	ErrAllDiverged  = errors.New("search: no trial has finished without diverging")
+	ErrNoneFinished = errors.New("search: no trial has finished all its runs yet")
+)
 
 // Winner is the trial that is best. Without one that has finished the error is
-// ErrNoBest.
+// ErrAllDiverged or ErrNoneFinished.
 func (r Results) Winner() (Trial, error) {
-	if r.Ranked[0].class() != finished {
-		return Trial{}, ErrNoBest
+	switch best := r.Ranked[0]; best.class() {
+	case finished:
+		return best.Trial, nil
+	case unfinished:
+		return Trial{}, ErrNoneFinished
+	default:
+		return Trial{}, ErrAllDiverged
 	}
-	return r.Ranked[0].Trial, nil
 }
 
 // Records are the runs of the first so many trials that have done a step, each
