@@ -55,6 +55,16 @@ func TestRank(t *testing.T) {
 			t.Errorf("by %s: the winner is %+v, %v", by, winner, err)
 		}
 	}
+	bestLoss, finalLoss := all[6], all[3]
+	bestLoss.bestLoss, bestLoss.finalLoss = 800, 900
+	finalLoss.bestLoss, finalLoss.finalLoss = 810, 890
+	for by, want := range map[RankBy]int{Best: 7, Final: 4} {
+		r := Results{RankBy: by, Ranked: []Result{finalLoss, bestLoss}}
+		r.rank()
+		if r.Ranked[0].Number != want || r.Ranked[1].Rank != 1 {
+			t.Errorf("by %s, of the same measure: %+v", by, r.Ranked)
+		}
+	}
 	var statuses []string
 	for _, result := range all[:5] {
 		statuses = append(statuses, result.Status())
@@ -102,5 +112,9 @@ func TestLanguageModelsAreComparedByPerplexity(t *testing.T) {
 	m := measureOf(s)
 	if e := (runlog.Eval{Perplexity: 110, Top1Error: 0}); m.name != "perplexity" || m.of(e) != 110 {
 		t.Errorf("%s is %v", m.name, m.of(e))
+	}
+	capped := runlog.Eval{Perplexity: math.MaxFloat64, Loss: 900}
+	if lower := (runlog.Eval{Perplexity: math.MaxFloat64, Loss: 800}); m.compare(capped, lower) <= 0 {
+		t.Error("of perplexities that are too large for a number, the loss does not decide")
 	}
 }
