@@ -70,6 +70,7 @@ func TestBadInputGivesOneSentence(t *testing.T) {
 		{"search over nothing", []string{"search", "--dir=DIR"}, exitUsage, "--over"},
 		{"search over an unknown setting", []string{"search", "--over=momentun=0,1", "--dir=DIR"}, exitUsage, "momentun"},
 		{"searched value of another kind", []string{"search", "--over=epochs=1,1.5", "--dir=DIR"}, exitUsage, "whole number"},
+		{"mistyped flag of an inner command", []string{"data", "check", "--dir=DIR"}, exitUsage, "see kafisto data check --help"},
 		{"search over data sets", []string{"search", "--over=dataset=cifar10,cifar100", "--dir=DIR"}, exitUsage, "same held-out data"},
 		{"search over held-out images", []string{"search", "--over=eval-examples=100,300", "--dir=DIR"}, exitUsage, "same held-out data"},
 		{"searched value that cannot be", []string{"search", "--over=learning-rate=0.1,-1", "--dir=DIR"}, exitUsage, "learning-rate=-1"},

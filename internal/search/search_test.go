@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,8 +184,12 @@ func TestGrownFolderStaysGrown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := few.Open(dir); err == nil || !strings.Contains(err.Error(), "of 3 trials, now 2") {
+	if err := few.Open(dir); !errors.Is(err, ErrGrown) || !strings.Contains(err.Error(), "of 3 trials, now 2") {
 		t.Errorf("the old search: %v", err)
+	}
+	other := newSearch(t, plan(trials(2), "momentum=0..0.8"))
+	if err := other.Open(dir); err == nil || errors.Is(err, ErrGrown) {
+		t.Errorf("another search: %v", err)
 	}
 }
 
