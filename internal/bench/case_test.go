@@ -20,7 +20,7 @@ var tiny = Options{Batch: 2, Warmup: 1, Steps: 1, Pairs: 1, Optimizer: "kafisto"
 
 // large are cases that differ from others in the network alone, which package
 // models tests, and take gigabytes.
-var large = []string{"wrn50_2", "compile/wrn50_2", "compile/resnet50"}
+var large = []string{"wrn50_2", "compile/wrn50_2", "compile/resnet50", "lstm1500", "compile/lstm1500"}
 
 // TestEveryCaseRuns measures every case once, tiny, on the Go engine.
 func TestEveryCaseRuns(t *testing.T) {

@@ -121,7 +121,7 @@ func misparsed(err error) error {
 	command := "kafisto"
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Command() != "" {
-		command += " " + parse.Context.Selected().Name
+		command = parse.Context.Selected().FullPath()
 	}
 	return usage(fmt.Errorf("%w; see %s --help", err, command))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kafisto/kafisto/internal/report"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
@@ -100,7 +101,7 @@ func clock(seconds float64) string {
 func (m *meter) evalText(e runlog.Eval) string {
 	line := fmt.Sprintf("%s: step %d/%d epoch %.2f %s ", m.label, e.Step, m.total, e.Epoch, e.Split)
 	if e.IsLanguage() {
-		return line + fmt.Sprintf("perplexity %.2f loss %.4g", e.Perplexity, e.Loss)
+		return line + fmt.Sprintf("perplexity %s loss %.4g", report.FormatNumber(e.Perplexity, 2), e.Loss)
 	}
 	return line + fmt.Sprintf("loss %.4g top-1 error %.2f %%", e.Loss, e.Top1Error)
 }

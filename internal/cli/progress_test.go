@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,10 @@ func TestEvaluationOfALanguageModel(t *testing.T) {
 	got := m.evalText(runlog.Eval{Step: 1265, Epoch: 1, Split: "test", Loss: 4.7, Perplexity: 109.947})
 	if want := "kafisto seed 1: step 1265/2530 epoch 1.00 test perplexity 109.95 loss 4.7"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+	got = m.evalText(runlog.Eval{Split: "test", Loss: 900, Perplexity: math.MaxFloat64})
+	if want := "test perplexity 1.8e+308 loss 900"; !strings.HasSuffix(got, want) {
+		t.Errorf("%q does not end with %q", got, want)
 	}
 }
 

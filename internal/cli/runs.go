@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/job"
 )
 
-// runFolders finds the run folders among dirs and right inside them.
+// runFolders finds the run folders among dirs, right inside them, and where a search
+// or reproduce has them.
 func runFolders(dirs []string) ([]string, error) {
 	var found []string
 	for _, dir := range dirs {
@@ -20,22 +22,35 @@ func runFolders(dirs []string) ([]string, error) {
 			found = append(found, dir)
 			continue
 		}
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("cannot look for runs: %w: name folders that train or compare has made", err)
-		}
-		before := len(found)
-		for _, entry := range entries {
-			if inner := filepath.Join(dir, entry.Name()); isRun(inner) {
-				found = append(found, inner)
+		inside, err := runsInside(dir)
+		if err == nil && len(inside) == 0 {
+			inside, err = runsInside(filepath.Join(dir, grid.RunsFolder))
+			if len(inside) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+				return nil, fmt.Errorf("there is no run in %s: name a folder that train, compare, search or reproduce has made", dir)
 			}
 		}
-		if len(found) == before {
-			return nil, fmt.Errorf("there is no run in %s: name a folder that train or compare has made", dir)
+		if err != nil {
+			return nil, fmt.Errorf("cannot look for runs: %w: name folders that train, compare, search or reproduce has made", err)
 		}
+		found = append(found, inside...)
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
+}
+
+// runsInside finds the run folders right inside a folder.
+func runsInside(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, entry := range entries {
+		if inner := filepath.Join(dir, entry.Name()); isRun(inner) {
+			found = append(found, inner)
+		}
+	}
+	return found, nil
 }
 
 func isRun(dir string) bool {

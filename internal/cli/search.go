@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -81,6 +80,12 @@ func (c *searchCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := found.CheckFolder(c.Dir); errors.Is(err, search.ErrGrown) { // another process did that
+		s.message(fmt.Sprintf("the search in %s has grown meanwhile: the trials that were asked for here are ranked, but the ranking is not saved", short(c.Dir)))
+		return s.showSearch(results)
+	} else if err != nil {
+		return err
+	}
 	return s.reportSearch(results, c.Dir)
 }
 
@@ -99,20 +104,21 @@ func (c *searchCommand) train(s *session, found *search.Search) error {
 	if drawn := c.Trials - len(found.Tried); c.Trials > 0 && drawn > 0 {
 		s.message(fmt.Sprintf("%s of %d drew what another one had drawn before: they are not tried again", count(int64(drawn), "trial"), c.Trials))
 	}
-	if err := found.Run(s.ctx, o); err != nil {
-		return err
+	return found.Run(s.ctx, o)
+}
+
+// showSearch prints the ranked trials.
+func (s *session) showSearch(results search.Results) error {
+	if s.json {
+		return s.compact(results.WriteJSON)
 	}
-	return found.Open(c.Dir) // another process may have made the search grow meanwhile
+	return results.WriteText(s.stdout)
 }
 
 // reportSearch prints the ranked trials and the best one as a command, and writes
 // both and a report of the runs into the results folder.
 func (s *session) reportSearch(results search.Results, dir string) error {
-	show := results.WriteText
-	if s.json {
-		show = func(w io.Writer) error { return s.compact(results.WriteJSON) }
-	}
-	if err := show(s.stdout); err != nil {
+	if err := s.showSearch(results); err != nil {
 		return err
 	}
 	if err := results.Save(dir); err != nil {
@@ -130,13 +136,13 @@ func (s *session) reportSearch(results search.Results, dir string) error {
 // searchReport is the report of a search's runs.
 func searchReport(results search.Results, records []job.Record) report.Report {
 	r := newReport(records)
-	datasets := strings.Join(distinct(records, datasetTitle), ", ")
-	r.Title = fmt.Sprintf("Search over %s on %s", strings.Join(results.Names(), ", "), datasets)
+	dataset := datasetTitle(records[0])
+	r.Title = fmt.Sprintf("Search over %s on %s", strings.Join(results.Names(), ", "), dataset)
 	if n := len(results.Ranked); n > reportedTrials {
 		r.Title += fmt.Sprintf(": the first %d of %d trials", reportedTrials, n)
 	}
 	if len(distinct(records, taskText)) > 1 { // what differs is searched over
-		r.Task = datasets
+		r.Task = dataset
 	}
 	return r
 }

@@ -103,6 +103,10 @@ func TestSearch(t *testing.T) {
 	if again = succeed(t, args...); again.stdout != r.stdout || !maps.Equal(before, results(t, dir)) {
 		t.Errorf("a second time: %s", again.stdout)
 	}
+	unfinished := succeed(t, with(args, "--report-only", "--seeds=3")...)
+	if _, err := os.Stat(filepath.Join(dir, "best.json")); !os.IsNotExist(err) || !strings.Contains(unfinished.stderr, "no trial has finished all its runs yet") {
+		t.Errorf("without a best trial best.json stays (%v), or nothing says so: %q", err, unfinished.stderr)
+	}
 	final := succeed(t, with(args, "--report-only", "--rank-by=final", "--json")...)
 	if all := objects(t, final.stdout); len(ofType(all, "search")) != 1 || ofType(all, "search")[0]["rank_by"] != "final" || len(ofType(all, "best")) != 1 {
 		t.Errorf("as JSON: %s", final.stdout)
@@ -178,6 +182,37 @@ func TestSearchStopsAndGrows(t *testing.T) {
 	r = run(t, with(more, "--steps=5", "--weight-decay=0")...)
 	if r.code != exitFailed || !strings.Contains(r.stderr, "weight-decay was") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("another search: exit code %d, %q", r.code, r.stderr)
+	}
+}
+
+// TestSearchGrowsMeanwhile: a process that has done its trials ends well where
+// another one has made the search grow, and leaves what that one saves alone.
+func TestSearchGrowsMeanwhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "found")
+	args := searching(dir, "--over=learning-rate=0.01,0.1")
+	var grown bool
+	r := runUnder(t, t.Context(), func(text string) {
+		if grown || !strings.Contains(text, "run 2 of 2") {
+			return
+		}
+		grown = true
+		mark := filepath.Join(dir, "space.json")
+		held, err := os.ReadFile(mark)
+		if err == nil {
+			err = os.WriteFile(mark, []byte(strings.Replace(string(held), `"seeds":[1]`, `"seeds":[1,2]`, 1)), 0o644)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}, args...)
+	if !grown || r.code != exitDone || !strings.Contains(r.stderr, "has grown meanwhile") || strings.Count(r.stdout, "done") != 2 {
+		t.Errorf("exit code %d, standard output %q, standard error %q", r.code, r.stdout, r.stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "search.json")); !os.IsNotExist(err) {
+		t.Errorf("the ranking of a part is saved (%v)", err)
+	}
+	if r := succeed(t, "report", dir); !strings.Contains(r.stdout, "learning-rate=0.01") {
+		t.Errorf("the report of a search's folder: %q", r.stdout)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/kafisto/kafisto/internal/job"
+	"github.com/kafisto/kafisto/internal/report"
 	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/train"
 )
@@ -88,10 +89,10 @@ func (s *session) showResult(r result) {
 	switch {
 	case r.Last == nil:
 	case r.Last.IsLanguage():
-		s.line("%s perplexity %.2f, loss %.4g; best perplexity %.2f at step %d (guessing by frequency: %.1f)",
-			r.Last.Split, r.Last.Perplexity, r.Last.Loss, r.Best.Perplexity, r.Best.Step, r.Last.UnigramPerplexity)
+		s.line("%s perplexity %s, loss %.4g; best perplexity %s at step %d (guessing by frequency: %.1f)",
+			r.Last.Split, report.FormatNumber(r.Last.Perplexity, 2), r.Last.Loss, report.FormatNumber(r.Best.Perplexity, 2), r.Best.Step, r.Last.UnigramPerplexity)
 		if r.Test != nil {
-			s.line("%s perplexity %.2f at that step (guessing by frequency: %.1f)", r.Test.Split, r.Test.Perplexity, r.Test.UnigramPerplexity)
+			s.line("%s perplexity %s at that step (guessing by frequency: %.1f)", r.Test.Split, report.FormatNumber(r.Test.Perplexity, 2), r.Test.UnigramPerplexity)
 		}
 	default:
 		s.line("%s top-1 error %.2f %%, loss %.4g; best top-1 error %.2f %% at step %d",

@@ -1,12 +1,8 @@
 package data
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +68,8 @@ type dataSet struct {
 	// probes are files of which one's presence tells that a folder holds the
 	// set. It may end in ".gz" as well.
 	probes []string
+	// files must all be in the folder, each of which may end in ".gz" as well.
+	files []string
 	// load reads images, loadText a text; a set has the one that its kind needs.
 	load     func(set *dataSet, dir string) (train, test *Images, err error)
 	loadText func(info Info, dir string) (*Text, error)
@@ -220,34 +218,6 @@ func findKind(name string, kind Kind) (*dataSet, error) {
 			name, set.info.Kind, kind, strings.Join(NamesOf(kind), ", "))
 	}
 	return set, err
-}
-
-// locate returns dir or the set's folder inside it, whichever holds the set; for an
-// embedded set, which is in neither, dir.
-func (s *dataSet) locate(dir string) (string, error) {
-	if s.info.Embedded {
-		return dir, nil
-	}
-	remedy := s.byHand
-	if remedy == "" {
-		remedy = "fetch the data set, or give the folder that holds its files"
-	}
-	if dir == "" {
-		return "", fmt.Errorf("data: %s needs a folder: %s", s.info.Name, remedy)
-	}
-	for _, folder := range []string{dir, filepath.Join(dir, s.folder)} {
-		for _, probe := range s.probes {
-			for _, ending := range []string{"", ".gz"} {
-				if _, err := os.Stat(filepath.Join(folder, probe+ending)); err == nil {
-					return folder, nil
-				} else if !errors.Is(err, fs.ErrNotExist) {
-					return "", fmt.Errorf("data: %s: cannot look into %s: %w", s.info.Name, folder, err)
-				}
-			}
-		}
-	}
-	return "", fmt.Errorf("data: %s: no %s in %s or in its folder %s: %s (%w)",
-		s.info.Name, s.probes[0], dir, s.folder, remedy, fs.ErrNotExist)
 }
 
 // newImages builds a checked set of the kind info describes.

@@ -34,13 +34,13 @@ var textSets = []*dataSet{
 	{
 		info: Info{Kind: KindText, Name: "ptb", Title: "Penn Treebank (words)", Train: 929589,
 			Validation: 73760, Test: 82430, Vocabulary: 10000},
-		folder: "ptb", probes: ptbFiles[:1],
+		folder: "ptb", probes: ptbFiles[:1], files: ptbFiles[:],
 		loadText: textLoader(ptbFiles), sources: ptbSources,
 	},
 	{
 		info: Info{Kind: KindText, Name: "wikitext-2", Title: "WikiText-2 (words)", Train: 2088628,
 			Validation: 217646, Test: 245569, Vocabulary: 33278},
-		folder: wikitextFolder, probes: wikitextFiles[:1],
+		folder: wikitextFolder, probes: wikitextFiles[:1], files: wikitextFiles[:],
 		loadText: textLoader(wikitextFiles), sources: wikitextSources, members: wikitextMembers,
 	},
 }

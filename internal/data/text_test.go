@@ -58,6 +58,19 @@ func TestTextLoader(t *testing.T) {
 func TestLoadText(t *testing.T) {
 	_, err := LoadText("ptb", writeText(t, map[string]string{ptbFiles[0]: "a\n", ptbFiles[1]: "a\n", ptbFiles[2]: "a\n"}))
 	wantError(t, err, "ptb", "2 training words, want 929589", "not Penn Treebank")
+	incomplete := writeText(t, map[string]string{ptbFiles[0] + ".gz": "", ptbFiles[1]: "a\n"})
+	for _, dir := range []string{incomplete, filepath.Dir(incomplete)} {
+		if dir != incomplete {
+			if err := os.Rename(incomplete, filepath.Join(dir, "ptb")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err = Locate("ptb", dir)
+		wantError(t, err, "ptb.test.txt is missing in "+dir, "get the file again")
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v is not ErrNotExist", err)
+		}
+	}
 	_, err = LoadText("cifar10", t.TempDir())
 	wantError(t, err, "cifar10", "images", "wikitext-2")
 	_, _, err = Load("ptb", t.TempDir())

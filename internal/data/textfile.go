@@ -87,7 +87,7 @@ func scanLines(r io.Reader, name string, visit func(line []byte) error) error {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, maxLine)
 	number, size := 0, 0
-	for scanner.Scan() {
+	for scanner.Scan() && scanner.Err() == nil { // the text ends where it cannot be read, not with a line
 		number++
 		line := scanner.Bytes()
 		if size += len(line) + 1; size > maxText {

@@ -3,12 +3,14 @@ package data
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode/utf8"
 )
 
@@ -72,6 +74,19 @@ func TestTextBadInput(t *testing.T) {
 	if _, err := readText(strings.NewReader(long), "f", bytes.FieldsSeq, newVocabulary().add); err != nil {
 		t.Errorf("a word as long as may be: %v", err)
 	}
+}
+
+// TestCutTextBlamesNoWord: what is left of a last line is not taken for its words.
+func TestCutTextBlamesNoWord(t *testing.T) {
+	r := io.MultiReader(strings.NewReader("the end\nthe e"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	v := newVocabulary()
+	_, err := readText(r, "some.txt", bytes.FieldsSeq, func(word []byte) (int32, error) {
+		if string(word) == "e" {
+			t.Error("a part of a word was taken for one")
+		}
+		return v.add(word)
+	})
+	wantError(t, err, "some.txt", "after line 1", "cut short")
 }
 
 func TestReadTextFile(t *testing.T) {

@@ -1,9 +1,6 @@
 package data
 
-import (
-	"fmt"
-	"iter"
-)
+import "fmt"
 
 // maxWindow is how many words a window of an evaluation may have.
 const maxWindow = 1 << 24
@@ -17,7 +14,8 @@ type Window struct {
 	// Counted tells which targets are part of an evaluation, shape [window,
 	// streams]; nil in training, where all are.
 	Counted []bool
-	// First tells that the streams start here: nothing is carried over from before.
+	// First tells, in training, that the streams start here: nothing is carried over
+	// from before.
 	First bool
 }
 
@@ -94,6 +92,10 @@ type stretch struct{ start, counted, end int }
 // one stream which reads all (the same, where the warm-up reaches the start of the
 // text). The word before the first one is before, the end-of-sentence mark of the
 // vocabulary. The words are shared, not copied.
+//
+// There are fewer streams than asked for where a part would be shorter than the
+// warm-up, and the window is no longer than what a stream reads: see Streams and
+// WindowLength.
 func NewEvaluation(words []int32, before int32, streams, window, warmUp int) (*Evaluation, error) {
 	if err := checkWindow(streams, window); err != nil {
 		return nil, err
@@ -101,7 +103,8 @@ func NewEvaluation(words []int32, before int32, streams, window, warmUp int) (*E
 	if len(words) == 0 || warmUp < 0 {
 		return nil, fmt.Errorf("data: an evaluation of %d words after %d to warm up: give a text, and 0 or more to warm up", len(words), warmUp)
 	}
-	e := &Evaluation{words: words, before: before, window: window, streams: make([]stretch, streams)}
+	streams = min(streams, max(1, len(words)/max(1, warmUp)))
+	e := &Evaluation{words: words, before: before, streams: make([]stretch, streams)}
 	length, longest := (len(words)-1)/streams+1, 0
 	for i := range e.streams {
 		s := &e.streams[i]
@@ -112,9 +115,16 @@ func NewEvaluation(words []int32, before int32, streams, window, warmUp int) (*E
 		}
 		longest = max(longest, s.end-s.start)
 	}
-	e.steps = (longest-1)/window + 1
+	e.window = min(window, longest)
+	e.steps = (longest-1)/e.window + 1
 	return e, nil
 }
+
+// Streams is the number of parts, at least 1.
+func (e *Evaluation) Streams() int { return len(e.streams) }
+
+// WindowLength is the number of words that a stream reads in a window, at least 1.
+func (e *Evaluation) WindowLength() int { return e.window }
 
 // Steps is the number of windows, at least 1.
 func (e *Evaluation) Steps() int { return e.steps }
@@ -123,7 +133,7 @@ func (e *Evaluation) Steps() int { return e.steps }
 // where a stream has ended they are filled with the word before the text, not counted.
 func (e *Evaluation) Window(step int) Window {
 	size := len(e.streams) * e.window
-	out := Window{Words: make([]int32, 0, size), Targets: make([]int32, 0, size), Counted: make([]bool, 0, size), First: step == 0}
+	out := Window{Words: make([]int32, 0, size), Targets: make([]int32, 0, size), Counted: make([]bool, 0, size)}
 	for time := step * e.window; time < (step+1)*e.window; time++ {
 		for _, s := range e.streams {
 			word, target, place := e.before, e.before, s.start+time
@@ -139,15 +149,4 @@ func (e *Evaluation) Window(step int) Window {
 		}
 	}
 	return out
-}
-
-// Batches yields the windows of all steps in order.
-func (e *Evaluation) Batches() iter.Seq[Window] {
-	return func(yield func(Window) bool) {
-		for step := range e.steps {
-			if !yield(e.Window(step)) {
-				return
-			}
-		}
-	}
 }

@@ -91,21 +91,25 @@ func TestEvaluation(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
+		if e.Streams() > streams || e.WindowLength() > window || e.Streams() > 1 && (len(words)+e.Streams()-1)/e.Streams() < warmUp {
+			rt.Fatalf("%d streams of windows of %d words", e.Streams(), e.WindowLength())
+		}
+		if len(words)/streams >= max(1, warmUp) && e.Streams() != streams {
+			rt.Fatalf("%d streams, want %d", e.Streams(), streams)
+		}
+		streams, window = e.Streams(), e.WindowLength()
 		inputs, targets, counted := make([][]int32, streams), make([][]int32, streams), make([][]bool, streams)
-		steps := 0
-		for batch := range e.Batches() {
-			if size := streams * window; len(batch.Words) != size || len(batch.Targets) != size || len(batch.Counted) != size || batch.First != (steps == 0) {
-				rt.Fatalf("step %d: %+v", steps, batch)
+		steps := e.Steps()
+		for step := range steps {
+			batch := e.Window(step)
+			if size := streams * window; len(batch.Words) != size || len(batch.Targets) != size || len(batch.Counted) != size {
+				rt.Fatalf("step %d: %+v", step, batch)
 			}
 			for s := range streams {
 				inputs[s] = append(inputs[s], column(batch.Words, streams, s)...)
 				targets[s] = append(targets[s], column(batch.Targets, streams, s)...)
 				counted[s] = append(counted[s], column(batch.Counted, streams, s)...)
 			}
-			steps++
-		}
-		if steps != e.Steps() {
-			rt.Fatalf("%d batches, want %d", steps, e.Steps())
 		}
 		var all []int32 // what counts, in the order of the streams
 		filled := false // whether some stream reads to the last window
@@ -139,4 +143,21 @@ func TestEvaluation(t *testing.T) {
 			rt.Fatal("the last window is empty")
 		}
 	})
+}
+
+// TestEvaluationIsNoLargerThanItsText: numbers of streams and words that are too
+// large for the text cost no more than those that are not.
+func TestEvaluationIsNoLargerThanItsText(t *testing.T) {
+	words := counting(73760)
+	for _, c := range []struct{ streams, window, wantStreams, wantWindow, wantSteps int }{
+		{20, 35, 20, 35, 116},
+		{20000, 3, 210, 3, 234},
+		{20, 800000, 20, 4038, 1},
+		{1, 1 << 24, 1, 73760, 1},
+	} {
+		e, err := NewEvaluation(words, 0, c.streams, c.window, 350)
+		if err != nil || e.Streams() != c.wantStreams || e.WindowLength() != c.wantWindow || e.Steps() != c.wantSteps {
+			t.Errorf("%+v: %d windows of %d words of %d streams, %v", c, e.Steps(), e.WindowLength(), e.Streams(), err)
+		}
+	}
 }

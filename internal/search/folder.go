@@ -29,10 +29,18 @@ type mark struct {
 	Seeds      []int64        `json:"seeds"`
 }
 
+// ErrGrown tells of a folder whose search is the one asked for, but grown.
+var ErrGrown = errors.New("it has grown")
+
+// grownError is ErrGrown, in the words for another search.
+type grownError struct{ error }
+
+func (grownError) Is(target error) bool { return target == ErrGrown }
+
 // Open makes sure that dir is the search's results folder: it makes one where there
 // is none or an empty folder, and where there is one that has less of this search,
 // notes how it grows. A folder of another search, and one that holds something
-// else, are errors.
+// else, are errors; one that has more of this search is an ErrGrown.
 func (s *Search) Open(dir string) error {
 	err := grid.Open(dir, s.mark(dir))
 	if err != nil {
@@ -69,10 +77,14 @@ func (s *Search) mark(dir string) grid.Mark {
 		if err != nil {
 			return grid.ErrUnread
 		}
-		if difference != "" {
-			return fmt.Errorf("%s holds another search (%s): give the same command again, with more trials, values, seeds or epochs at most, or choose another folder with --dir", dir, difference)
+		if difference == "" {
+			return nil
 		}
-		return nil
+		err = fmt.Errorf("%s holds another search (%s): give the same command again, with more trials, values, seeds or epochs at most, or choose another folder with --dir", dir, difference)
+		if more, unread := own.difference(held); unread == nil && more == "" {
+			return grownError{err}
+		}
+		return err
 	}}
 }
 
@@ -80,7 +92,7 @@ func (s *Search) mark(dir string) grid.Mark {
 func (s *Search) base() map[string]any {
 	base := s.Base.Map()
 	maps.DeleteFunc(base, func(name string, _ any) bool {
-		return outside[name] != "" || slices.ContainsFunc(s.Space, func(a Axis) bool { return a.Name == name })
+		return slices.Contains(varying, name) || slices.ContainsFunc(s.Space, func(a Axis) bool { return a.Name == name })
 	})
 	return base
 }

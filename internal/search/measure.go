@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/kafisto/kafisto/internal/job"
@@ -21,6 +22,14 @@ func measureOf(s job.Settings) measure {
 	}
 	return measure{"top-1 error, %", func(e runlog.Eval) float64 { return e.Top1Error }, 2}
 }
+
+// compare orders evaluations by the measure and, where it is the same, as that of
+// perplexities too large for a number is, by the loss.
+func (m measure) compare(a, b runlog.Eval) int {
+	return cmp.Or(cmp.Compare(m.of(a), m.of(b)), cmp.Compare(a.Loss, b.Loss))
+}
+
+func loss(e runlog.Eval) float64 { return e.Loss }
 
 // RankBy says which evaluation of a run counts.
 type RankBy string

@@ -38,6 +38,8 @@ type Result struct {
 	Epochs   float64     // that each run has done
 	Runs     []grid.Run
 	records  []job.Record
+
+	bestLoss, finalLoss float64 // means over the evaluations of Best and of Final
 }
 
 // Results reads the results folder, of a search that goes on too, and ranks the
@@ -45,7 +47,7 @@ type Result struct {
 func (s *Search) Results(dir string, by RankBy) (Results, error) {
 	r := Results{Search: s, RankBy: by, measure: measureOf(s.Tried[0].Settings)}
 	for _, t := range s.Tried {
-		result, err := s.result(dir, t, r.measure.of)
+		result, err := s.result(dir, t, r.measure)
 		if err != nil {
 			return Results{}, err
 		}
@@ -56,9 +58,9 @@ func (s *Search) Results(dir string, by RankBy) (Results, error) {
 }
 
 // result reads a trial's runs.
-func (s *Search) result(dir string, t Trial, of func(runlog.Eval) float64) (Result, error) {
+func (s *Search) result(dir string, t Trial, m measure) (Result, error) {
 	r := Result{Trial: t, Epochs: math.Inf(1)}
-	var best, final []float64
+	var best, final []runlog.Eval
 	for _, seed := range s.Seeds {
 		run := s.run(t, seed)
 		r.Runs = append(r.Runs, run)
@@ -85,27 +87,38 @@ func (s *Search) result(dir string, t Trial, of func(runlog.Eval) float64) (Resu
 			r.Finished++
 		}
 		if len(evals) > 0 {
-			best = append(best, of(slices.MinFunc(evals, func(a, b runlog.Eval) int { return cmp.Compare(of(a), of(b)) })))
-			final = append(final, of(evals[len(evals)-1]))
+			best = append(best, slices.MinFunc(evals, m.compare))
+			final = append(final, evals[len(evals)-1])
 		}
 	}
-	r.Best, r.Final = report.NewStat(best), report.NewStat(final)
+	r.Best, r.Final = stat(best, m.of), stat(final, m.of)
+	r.bestLoss, r.finalLoss = stat(best, loss).Mean, stat(final, loss).Mean
 	return r, nil
 }
 
+// stat is over what the evaluations measure.
+func stat(evals []runlog.Eval, of func(runlog.Eval) float64) report.Stat {
+	values := make([]float64, len(evals))
+	for i, e := range evals {
+		values[i] = of(e)
+	}
+	return report.NewStat(values)
+}
+
 // rank sorts the trials and gives the finished ones their places. Where the measure
-// is the same, the other of best and final decides the order, and then who came first.
+// is the same, the loss decides the order, then the other of best and final, and then
+// who came first.
 func (r *Results) rank() {
-	value, other := Result.best, Result.final
+	value, loss, other := Result.best, Result.lossAtBest, Result.final
 	if r.RankBy == Final {
-		value, other = other, value
+		value, loss, other = Result.final, Result.lossAtEnd, Result.best
 	}
 	slices.SortStableFunc(r.Ranked, func(a, b Result) int {
 		byClass := cmp.Or(cmp.Compare(a.class(), b.class()), cmp.Compare(a.Diverged, b.Diverged))
 		if byClass != 0 || a.class() != finished {
 			return byClass
 		}
-		return cmp.Or(cmp.Compare(value(a), value(b)), cmp.Compare(other(a), other(b)))
+		return cmp.Or(cmp.Compare(value(a), value(b)), cmp.Compare(loss(a), loss(b)), cmp.Compare(other(a), other(b)))
 	})
 	for i := range r.Ranked {
 		switch this := &r.Ranked[i]; {
@@ -118,8 +131,10 @@ func (r *Results) rank() {
 	}
 }
 
-func (r Result) best() float64  { return r.Best.Mean }
-func (r Result) final() float64 { return r.Final.Mean }
+func (r Result) best() float64       { return r.Best.Mean }
+func (r Result) final() float64      { return r.Final.Mean }
+func (r Result) lossAtBest() float64 { return r.bestLoss }
+func (r Result) lossAtEnd() float64  { return r.finalLoss }
 
 // Classes of trials, in their order.
 const (
@@ -156,16 +171,23 @@ func (r Result) Status() string {
 	return fmt.Sprintf("%d of %d done", r.Finished, n)
 }
 
-// ErrNoBest tells that no trial has finished all its runs.
-var ErrNoBest = errors.New("search: no trial has finished without diverging")
+// Why there is no best trial.
+var (
+	ErrAllDiverged  = errors.New("search: no trial has finished without diverging")
+	ErrNoneFinished = errors.New("search: no trial has finished all its runs yet")
+)
 
 // Winner is the trial that is best. Without one that has finished the error is
-// ErrNoBest.
+// ErrAllDiverged or ErrNoneFinished.
 func (r Results) Winner() (Trial, error) {
-	if r.Ranked[0].class() != finished {
-		return Trial{}, ErrNoBest
+	switch best := r.Ranked[0]; best.class() {
+	case finished:
+		return best.Trial, nil
+	case unfinished:
+		return Trial{}, ErrNoneFinished
+	default:
+		return Trial{}, ErrAllDiverged
 	}
-	return r.Ranked[0].Trial, nil
 }
 
 // Records are the runs of the first so many trials that have done a step, each

@@ -198,23 +198,14 @@ func (s *Search) Runs() []grid.Run {
 	return runs
 }
 
-// FindData finds the trials' data sets, and downloads those missing in the cache
-// folder.
+// FindData finds the trials' data set, and downloads it where it is missing in the
+// cache folder.
 func (s *Search) FindData(ctx context.Context, o grid.Options) error {
-	found := map[string]bool{}
-	for _, t := range s.Tried {
-		if name := t.Settings.Dataset; !found[name] {
-			err := grid.FindData(ctx, t.Settings, o, true)
-			if ctx.Err() != nil {
-				return fmt.Errorf("search: %w before the first run", train.ErrStopped)
-			}
-			if err != nil {
-				return err
-			}
-			found[name] = true
-		}
+	err := grid.FindData(ctx, s.Base, o, true)
+	if ctx.Err() != nil {
+		return fmt.Errorf("search: %w before the first run", train.ErrStopped)
 	}
-	return nil
+	return err
 }
 
 // Run does what is left of the search, see grid.Do. The folder must be open.

@@ -1,19 +1,14 @@
 package search
 
 import (
-	"bytes"
-	"encoding/json"
-	"math"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/job"
-	"github.com/kafisto/kafisto/internal/report"
-	"github.com/kafisto/kafisto/internal/runlog"
 )
 
 // plan is a search over some settings of SGD, with changes.
@@ -147,6 +142,7 @@ func TestFolderGrows(t *testing.T) {
 		{"fewer trials", plan(trials(5), random...), plan(trials(4), random...), "of 5 trials, now 4"},
 		{"other draws", plan(trials(5), random...), plan(draw(func(p *Plan) { p.Seed = 2 }), random...), "search seed 1, now 2"},
 		{"other settings", plan(nil, list...), plan(base(func(s *job.Settings) { s.WeightDecay = 0 }), list...), "weight-decay was 0.0005, now 0"},
+		{"other held-out images", plan(nil, list...), plan(base(func(s *job.Settings) { s.EvalExamples = 50 }), list...), "eval-examples was 0, now 50"},
 		{"longer schedule", plan(base(cosine), list...), plan(base(func(s *job.Settings) { cosine(s); s.Steps = 5 }), list...), "schedule depends"},
 		{"other axes", plan(nil, list...), plan(nil, list[0]), "over [learning-rate momentum], now [learning-rate]"},
 		{"other range", plan(trials(5), random...), plan(trials(5), "learning-rate=log:0.1..2", random[1]), "log:0.1..1, now log:0.1..2"},
@@ -188,8 +184,12 @@ func TestGrownFolderStaysGrown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := few.Open(dir); err == nil || !strings.Contains(err.Error(), "of 3 trials, now 2") {
+	if err := few.Open(dir); !errors.Is(err, ErrGrown) || !strings.Contains(err.Error(), "of 3 trials, now 2") {
 		t.Errorf("the old search: %v", err)
+	}
+	other := newSearch(t, plan(trials(2), "momentum=0..0.8"))
+	if err := other.Open(dir); err == nil || errors.Is(err, ErrGrown) {
+		t.Errorf("another search: %v", err)
 	}
 }
 
@@ -232,87 +232,4 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// TestRank: finished trials by the mean, with shared places; then unfinished ones,
-// then those that diverged, however good their other runs are.
-func TestRank(t *testing.T) {
-	runs := make([]grid.Run, 2)
-	result := func(number, finished, diverged int, best, final float64) Result {
-		n := 2 - diverged
-		return Result{
-			Trial: Trial{Number: number}, Finished: finished, Diverged: diverged, Runs: runs,
-			Best: report.Stat{N: n, Mean: best}, Final: report.Stat{N: n, Mean: final},
-		}
-	}
-	all := []Result{
-		result(1, 1, 1, 1, 1),
-		result(2, 2, 0, 30, 31),
-		result(3, 1, 0, 2, 2),
-		result(4, 2, 0, 20, 41),
-		result(5, 0, 2, math.NaN(), math.NaN()),
-		result(6, 2, 0, 20, 40),
-		result(7, 2, 0, 20, 41),
-		result(8, 0, 0, math.NaN(), math.NaN()),
-		result(9, 2, 0, 40, 30),
-	}
-	for by, want := range map[RankBy]struct{ order, ranks []int }{
-		Best:  {[]int{6, 4, 7, 2, 9, 3, 8, 1, 5}, []int{1, 1, 1, 4, 5, 0, 0, 0, 0}},
-		Final: {[]int{9, 2, 6, 4, 7, 3, 8, 1, 5}, []int{1, 2, 3, 4, 4, 0, 0, 0, 0}},
-	} {
-		r := Results{RankBy: by, Ranked: slices.Clone(all)}
-		r.rank()
-		var order, ranks []int
-		for _, result := range r.Ranked {
-			order, ranks = append(order, result.Number), append(ranks, result.Rank)
-		}
-		if !slices.Equal(order, want.order) || !slices.Equal(ranks, want.ranks) {
-			t.Errorf("by %s: trials %v with ranks %v, want %v with %v", by, order, ranks, want.order, want.ranks)
-		}
-		if winner, err := r.Winner(); err != nil || winner.Number != want.order[0] {
-			t.Errorf("by %s: the winner is %+v, %v", by, winner, err)
-		}
-	}
-	var statuses []string
-	for _, result := range all[:5] {
-		statuses = append(statuses, result.Status())
-	}
-	if want := []string{"1 of 2 diverged", "done", "1 of 2 done", "done", "2 of 2 diverged"}; !slices.Equal(statuses, want) {
-		t.Errorf("statuses %q", statuses)
-	}
-	none := Results{Ranked: all[4:5]}
-	if _, err := none.Winner(); err != ErrNoBest {
-		t.Errorf("the winner of diverged trials: %v", err)
-	}
-}
-
-// TestResultsOfNothing: a search of which nothing was run has a table too.
-func TestResultsOfNothing(t *testing.T) {
-	dir := t.TempDir()
-	r, err := newSearch(t, plan(nil, "momentum=0,0.5")).Results(dir, Best)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var table, object bytes.Buffer
-	if err := r.WriteText(&table); err != nil || strings.Count(table.String(), "not run") != 2 {
-		t.Errorf("%v, table %s", err, table.String())
-	}
-	if err := r.WriteJSON(&object); err != nil || !json.Valid(object.Bytes()) || !strings.Contains(object.String(), `"momentum": 0.5`) {
-		t.Errorf("%v, object %s", err, object.String())
-	}
-	if err := r.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, BestFile)); !os.IsNotExist(err) || len(r.Records(9)) != 0 {
-		t.Errorf("there is a best trial (%v)", err)
-	}
-}
-
-func TestLanguageModelsAreComparedByPerplexity(t *testing.T) {
-	s := job.Defaults()
-	s.Dataset = "shakespeare"
-	m := measureOf(s)
-	if e := (runlog.Eval{Perplexity: 110, Top1Error: 0}); m.name != "perplexity" || m.of(e) != 110 {
-		t.Errorf("%s is %v", m.name, m.of(e))
-	}
 }

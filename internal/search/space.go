@@ -33,10 +33,15 @@ type Axis struct {
 
 // outside are the settings that cannot be searched over, and why.
 var outside = map[string]string{
-	"seed":     "each setting is tried with every seed of --seeds",
-	"engine":   "it decides no result",
-	"data-dir": "it decides no result",
+	"seed":          "each setting is tried with every seed of --seeds",
+	"engine":        "it decides no result",
+	"data-dir":      "it decides no result",
+	"dataset":       "trials are ranked by the same held-out data",
+	"eval-examples": "trials are ranked by the same held-out data",
 }
+
+// varying are the settings that may change while a search goes on.
+var varying = []string{"seed", "engine", "data-dir"}
 
 // ParseAxis reads NAME=SPEC, where SPEC is a list VALUE,VALUE... of values as the
 // setting's flag takes them, or for a number a range LOW..HIGH or log:LOW..HIGH. A

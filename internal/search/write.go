@@ -2,9 +2,12 @@ package search
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -109,18 +112,22 @@ func (r Results) WriteJSON(out io.Writer) error {
 }
 
 // Save writes the ranked trials into the results folder, and the settings of the
-// best where there is one.
+// best; where there is none, those of an earlier best are removed.
 func (r Results) Save(dir string) error {
 	if err := atomicfile.Write(filepath.Join(dir, ResultsFile), r.WriteJSON); err != nil {
 		return fmt.Errorf("search: %w", err)
 	}
+	path := filepath.Join(dir, BestFile)
 	best, err := r.Winner()
 	if err != nil {
-		return nil // there is none
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("search: cannot remove the settings that are not the best any more: %w", err)
+		}
+		return nil
 	}
 	text, err := json.MarshalIndent(best.Settings, "", "  ")
 	if err == nil {
-		err = atomicfile.WriteBytes(filepath.Join(dir, BestFile), append(text, '\n'))
+		err = atomicfile.WriteBytes(path, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("search: %w", err)

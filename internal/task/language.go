@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -28,8 +29,8 @@ type Language struct {
 	Window      int     // words of backpropagation through time, at least 1
 	TrainWords  int     // the first so many words of the training text; 0 means all
 	EvalWords   int     // the first so many words of each held-out text; 0 means all
-	EvalStreams int     // parts of a held-out text that are read side by side; 0 means 20
-	EvalWindow  int     // words of an evaluation's windows; 0 means Window
+	EvalStreams int     // parts of a held-out text that are read side by side, at most; 0 means 20
+	EvalWindow  int     // words of an evaluation's windows, at most; 0 means Window
 }
 
 const (
@@ -37,6 +38,8 @@ const (
 	// warmUp is how many words a stream of an evaluation reads before those that
 	// count, so that a state that is carried is as if the text was read in one.
 	warmUp = 350
+	// maxLogits is how many numbers the predictions of a window may have: 8 GB.
+	maxLogits = 1 << 31
 )
 
 // Problem loads the data and returns the task.
@@ -54,6 +57,9 @@ func (l Language) Problem() (train.Problem, error) {
 		return fail(err)
 	}
 	windows, err := data.NewWindows(text.Train, l.Streams, l.Window)
+	if err == nil {
+		err = checkLogits(l.Streams, l.Window, text.Vocabulary.Len())
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -72,27 +78,51 @@ func (l Language) Problem() (train.Problem, error) {
 	if l.EvalWindow == 0 {
 		l.EvalWindow = l.Window
 	}
-	read := warmUp
-	if len(network.State(1)) == 0 {
-		read = 0 // nothing is carried
-	} else {
-		p.Carry = func() []*tensors.Tensor { return startingState(network, l.EvalStreams) }
+	carries, read := len(network.State(1)) > 0, 0
+	if carries {
+		read = warmUp
 	}
-	for _, held := range []struct {
-		name  string
-		words []int32
-	}{{"validation", text.Validation}, {"test", text.Test}} {
-		words, err := firstWords(held.words, l.EvalWords, held.name)
-		if err != nil {
-			return fail(err)
-		}
-		split, err := evaluationSplit(held.name, words, text, l.EvalStreams, l.EvalWindow, read)
-		if err != nil {
-			return fail(err)
-		}
-		p.Splits = append(p.Splits, split)
+	var streams int
+	if p.Splits, streams, err = l.heldOut(text, read); err != nil {
+		return fail(err)
+	}
+	if carries {
+		p.Carry = func() []*tensors.Tensor { return startingState(network, streams) }
 	}
 	return p, nil
+}
+
+// heldOut are the held-out texts, read after so many words to warm up, and the number
+// of streams in which all of them are read: that of the shortest.
+func (l Language) heldOut(text *data.Text, read int) (splits []train.Split, streams int, err error) {
+	names, texts := []string{"validation", "test"}, [][]int32{text.Validation, text.Test}
+	for i, words := range texts {
+		if texts[i], err = firstWords(words, l.EvalWords, names[i]); err != nil {
+			return nil, 0, err
+		}
+	}
+	shortest := slices.MinFunc(texts, func(a, b []int32) int { return len(a) - len(b) })
+	e, err := data.NewEvaluation(shortest, text.Vocabulary.EndOfSentence(), l.EvalStreams, l.EvalWindow, read)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, words := range texts {
+		split, err := evaluationSplit(names[i], words, text, e.Streams(), l.EvalWindow, read)
+		if err != nil {
+			return nil, 0, err
+		}
+		splits = append(splits, split)
+	}
+	return splits, e.Streams(), nil
+}
+
+// checkLogits refuses windows whose predictions no memory holds.
+func checkLogits(streams, window, vocabulary int) error {
+	if n := int64(streams) * int64(window) * int64(vocabulary); n > maxLogits {
+		return fmt.Errorf("task: %d streams of windows of %d words have predictions of %d numbers with a vocabulary of %d words, and %d is the most: give a smaller batch-size or window",
+			streams, window, n, vocabulary, int64(maxLogits))
+	}
+	return nil
 }
 
 // LanguageProblem is the training of a language model on so many streams of text,
@@ -190,6 +220,9 @@ func (t *trainingWords) Close() {}
 // evaluationSplit is a held-out text, of which every word counts once.
 func evaluationSplit(name string, words []int32, text *data.Text, streams, window, read int) (train.Split, error) {
 	evaluation, err := data.NewEvaluation(words, text.Vocabulary.EndOfSentence(), streams, window, read)
+	if err == nil {
+		err = checkLogits(evaluation.Streams(), evaluation.WindowLength(), text.Vocabulary.Len())
+	}
 	if err != nil {
 		return train.Split{}, err
 	}
@@ -197,7 +230,7 @@ func evaluationSplit(name string, words []int32, text *data.Text, streams, windo
 		Name:              name,
 		UnigramPerplexity: unigramPerplexity(text.Train, words, text.Vocabulary.Len()),
 		Open: func(context.Context) (train.Stream, error) {
-			return &heldOutWords{evaluation: evaluation, shape: [2]int{window, streams}}, nil
+			return &heldOutWords{evaluation: evaluation, shape: [2]int{evaluation.WindowLength(), evaluation.Streams()}}, nil
 		},
 	}, nil
 }

@@ -50,7 +50,7 @@ func TestEvaluationDoesNotDependOnReading(t *testing.T) {
 			t.Fatal(err)
 		}
 		var want []runlog.Eval
-		for _, reading := range [][2]int{{1, 30}, {20, 35}, {7, 13}} {
+		for _, reading := range [][2]int{{1, 30}, {20, 35}, {7, 13}, {3000, 4000}} {
 			l.EvalStreams, l.EvalWindow = reading[0], reading[1]
 			if want == nil { // make the variables
 				if _, err := train.Evaluate(t.Context(), backend, store, l.mustProblem(t)); !errors.Is(err, train.ErrOtherModel) {
@@ -316,6 +316,7 @@ func TestLanguageProblemRefuses(t *testing.T) {
 		"words of the training text asked for":   func(l *Language) { l.TrainWords = 1 << 30 },
 		"-1 words of the validation text":        func(l *Language) { l.EvalWords = -1 },
 		"is too short for 3 streams":             func(l *Language) { l.TrainWords = 17 },
+		"streams of windows of 1048576":          func(l *Language) { l.EvalStreams, l.EvalWindow = 1<<20, 1<<20 },
 		"no language model is called \"resnet\"": func(l *Language) { l.Model = "resnet" },
 		"fashion-sample":                         func(l *Language) { l.Dataset = "fashion-sample" },
 	} {
@@ -324,5 +325,14 @@ func TestLanguageProblemRefuses(t *testing.T) {
 		if _, err := l.Problem(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
+	}
+}
+
+func TestPredictionsFitIntoMemory(t *testing.T) {
+	if err := checkLogits(20, 10_000, 10_000); err != nil {
+		t.Error(err)
+	}
+	if err := checkLogits(20, 30_000, 10_000); err == nil || !strings.Contains(err.Error(), "give a smaller batch-size or window") {
+		t.Errorf("a window of 24 GB of predictions: %v", err)
 	}
 }
