@@ -161,7 +161,7 @@ func TestDeclaredLanguageModels(t *testing.T) {
 			}
 		}
 		short, err := d.resolve(Short, i, 0)
-		if wide := row[0] == "larger-lstm"; err != nil || short.TrainExamples == 0 || short.Epochs != 1 || (short.Width == 400) != wide {
+		if wide := row[0] == "larger-lstm"; err != nil || short.TrainExamples == 0 || short.Epochs != 4 || (short.Width == 400) != wide {
 			t.Errorf("row %d scaled down: settings %+v (%v)", i+1, short, err)
 		}
 	}
