@@ -37,7 +37,7 @@ const (
 	evalStreams = 20
 	// warmUp is how many words a stream of an evaluation reads before those that
 	// count, so that a state that is carried is as if the text was read in one.
-	warmUp = 350
+	warmUp = 700
 	// maxLogits is how many numbers the predictions of a window may have: 8 GB.
 	maxLogits = 1 << 31
 )
