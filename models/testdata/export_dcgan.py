@@ -1,5 +1,5 @@
 """Writes dcgan.json: in double precision a narrow DCGAN's results, its WGAN-GP losses and their
-gradients by PyTorch, for numbers that numbers() makes and that gan_test.go makes again. Of images and
+gradients by PyTorch, for numbers that numbers() makes and that gangolden_test.go makes again. Of images and
 gradients, which are many numbers, there stand the sums of their products with other made numbers,
 and their norms.
 
