@@ -26,8 +26,8 @@ const (
 // last convolution of the 4x4 pixels to the score.
 //
 // The generator has 1,068,931 trainable parameters in 11 tensors, the critic 663,745 in 12. Starting
-// values are PyTorch's defaults ([nn.FanInUniform]), norms start at one and zero: not the normal
-// distribution of the reference, which is about as wide.
+// values are PyTorch's defaults ([nn.FanInUniform]; norms start at one and zero), not the normal
+// distribution of the reference.
 //
 // Reference: Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Convolutional
 // Generative Adversarial Networks", 2016; without batch normalisation in the critic after Gulrajani et
