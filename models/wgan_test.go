@@ -64,6 +64,14 @@ func TestGradientNormsByDifferences(t *testing.T) {
 	})
 }
 
+// set gives a variable a value.
+func set(t *testing.T, v *model.Variable, value *tensors.Tensor) {
+	t.Helper()
+	if err := v.SetValue(value); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestPenaltyByDifferences holds the gradient of the penalty with respect to every weight of the
 // critic against central differences.
 func TestPenaltyByDifferences(t *testing.T) {
@@ -88,10 +96,10 @@ func TestPenaltyByDifferences(t *testing.T) {
 			}
 			start := graphtest.Of(v.MustValue())
 			want := graphtest.NumericGradient(func(x graphtest.Array) float64 {
-				v.MustSetValue(x.Tensor())
+				set(t, v, x.Tensor())
 				return results(t, penalty, inputs...)[0].Flat[0]
 			}, start, 1e-6)
-			v.MustSetValue(start.Tensor())
+			set(t, v, start.Tensor())
 			graphtest.MustMatch(t, v.Path(), slopes[0], want, 1e-6)
 			slopes = slopes[1:]
 		}
@@ -153,7 +161,7 @@ func TestPenaltyWithoutSlope(t *testing.T) {
 			for i, v := range weights {
 				small[i] = size * v
 			}
-			last.MustSetValue(tensors.FromFlatDataAndDimensions(small, last.Shape().Dimensions...))
+			set(t, last, tensors.FromFlatDataAndDimensions(small, last.Shape().Dimensions...))
 			for i, got := range results(t, exec, madeCritique(dtypes.Float32, 2)...) {
 				for _, v := range got.Flat {
 					if math.IsNaN(v) || math.IsInf(v, 0) || (size == 0 && v != 0 && v != PenaltyWeight) {
