@@ -1,6 +1,7 @@
 // Package models holds the networks that the experiments train, as GoMLX model functions: they take
 // a scope, in which they create their variables, and a batch of images, [batch, height, width,
-// channels], and return logits, [batch, classes].
+// channels], and return logits, [batch, classes]. Language models and generative adversarial networks
+// have forms of their own, [LanguageModel] and [GAN].
 //
 // Whether a network trains or evaluates (which batch normalisation needs to know) is a property of
 // the graph: set it with model.Store.SetTraining. Starting values come from the store's random

@@ -90,14 +90,10 @@ func parityExecs(t *testing.T, backend compute.Backend, name string) (evaluate, 
 // order of axes: kernels [height, width, in, out] for [out, in, height, width], matrices [in, out]
 // for [out, in], images [batch, height, width, channels] for [batch, channels, height, width].
 func torchNumbers(name string, dims ...int) []float32 {
-	at := func(index int) float64 {
-		x := uint32(index)*2654435761 + crc32.ChecksumIEEE([]byte(name))
-		x = (x ^ x>>15) * 2246822519
-		return float64(x^x>>13)/(1<<31) - 1
-	}
+	at := func(index int) float64 { return torchNumber(name, index) }
 	numbers := make([]float32, shapes.Make(dtypes.Float32, dims...).Size())
 	switch {
-	case name == "images":
+	case strings.HasPrefix(name, "images"):
 		pixels, channels := dims[1]*dims[2], dims[3]
 		for i := range numbers {
 			image, pixel, channel := i/channels/pixels, i/channels%pixels, i%channels
@@ -125,6 +121,13 @@ func torchNumbers(name string, dims ...int) []float32 {
 		}
 	}
 	return numbers
+}
+
+// torchNumber is the script's number, between -1 and 1, for a name and a place.
+func torchNumber(name string, index int) float64 {
+	x := uint32(index)*2654435761 + crc32.ChecksumIEEE([]byte(name))
+	x = (x ^ x>>15) * 2246822519
+	return float64(x^x>>13)/(1<<31) - 1
 }
 
 // torchName is torchvision's name of a variable.

@@ -8,8 +8,8 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// layerNormEpsilon is PyTorch's.
-const layerNormEpsilon = 1e-5
+// normEpsilon is PyTorch's for layer and instance normalisation.
+const normEpsilon = 1e-5
 
 // LayerNorm gives the numbers along the last axis of x zero mean and unit (biased) variance, then
 // scales and shifts them, as PyTorch's LayerNorm over one axis does: epsilon 1e-5. It does the same in
@@ -24,20 +24,23 @@ func LayerNorm(scope *model.Scope, x *Node) *Node {
 		exceptions.Panicf("nn: layer normalisation %s: input must be floats with at least one axis, it is %s",
 			scope.Scope(), x.Shape())
 	}
+	return scaled(scope, standardize(x, -1))
+}
+
+// standardize gives the numbers along axes zero mean and unit variance. The closed form of its
+// gradient, as in normalize, saves the pure-Go backend little and costs XLA more passes than it makes
+// of this one.
+func standardize(x *Node, axes ...int) *Node {
+	centred := Sub(x, ReduceAndKeep(x, ReduceMean, axes...))
+	variance := ReduceAndKeep(Square(centred), ReduceMean, axes...)
+	return Div(centred, Sqrt(AddScalar(variance, normEpsilon)))
+}
+
+// scaled multiplies the last axis of x by the variable "scale" and adds the variable "offset".
+func scaled(scope *model.Scope, x *Node) *Node {
 	variable := func(name string, start model.VariableInitializer) *Node {
 		shape := shapes.Make(x.DType(), x.Shape().Dimensions[x.Rank()-1])
-		return value(scope.WithInitializer(start).VariableWithShape(name, shape), x.Graph())
+		return alongLastAxis(value(scope.WithInitializer(start).VariableWithShape(name, shape), x.Graph()), x.Rank())
 	}
-	return normalizeRows(x, variable("scale", initializer.One), variable("offset", initializer.Zero))
+	return Add(Mul(x, variable("scale", initializer.One)), variable("offset", initializer.Zero))
 }
-
-// normalizeRows is [LayerNorm] with scale and offset. The closed form of its gradient, as in normalize,
-// saves the pure-Go backend little and costs XLA more passes than it makes of this one.
-func normalizeRows(x, scale, offset *Node) *Node {
-	centred := Sub(x, rowMean(x))
-	deviation := Sqrt(AddScalar(rowMean(Square(centred)), layerNormEpsilon))
-	return Add(Mul(Div(centred, deviation), alongLastAxis(scale, x.Rank())), alongLastAxis(offset, x.Rank()))
-}
-
-// rowMean is the mean along the last axis, which keeps its place.
-func rowMean(x *Node) *Node { return ReduceAndKeep(x, ReduceMean, -1) }

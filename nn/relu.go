@@ -31,3 +31,14 @@ func wherePositive(y, v *Node) *Node {
 		return []*Node{wherePositive(y, adjoint)}
 	})
 }
+
+// LeakyReLU is x where x is above zero, and slope times x elsewhere, in x's shape and number type. Its
+// gradient at exactly zero is the slope, as PyTorch's is. It can be differentiated as often as one
+// likes.
+//
+// Reference: Maas, Hannun and Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+func LeakyReLU(x *Node, slope float64) *Node {
+	g, dtype := x.Graph(), x.DType()
+	factor := Where(GreaterThan(x, ScalarZero(g, dtype)), Scalar(g, dtype, 1), Scalar(g, dtype, slope))
+	return Mul(x, StopGradient(factor))
+}
