@@ -1,6 +1,6 @@
 // Package nn holds layers for GoMLX programs: convolution and its transpose, batch normalisation, a
 // linear layer, LSTM, the layers of a causal Transformer, word embeddings tied to the output, the
-// cross entropy over a vocabulary, dropout, the rectifier, pooling and the initialisers that go
+// cross entropy over a vocabulary, dropout, the rectifier, pooling, resizing and the initialisers that go
 // with them.
 //
 // They are made for training that is right and fast on every GoMLX backend. Each follows PyTorch's
