@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/engine":                 {"internal/atomicfile", "native"},
 	"internal/engine/enginetest":      {"internal/engine"},
 	"internal/fid":                    {"internal/atomicfile", "internal/checkpoint/safetensors"},
-	"internal/fid/inception":          {"internal/weights", "nn"},
+	"internal/fid/inception":          {"internal/data", "internal/fid", "internal/weights", "nn"},
 	"internal/golden":                 {},
 	"internal/gradient":               {},
 	"internal/graphtest":              {},

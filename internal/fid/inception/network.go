@@ -47,7 +47,7 @@ func New(backend compute.Backend, file *weights.File) (*Network, error) {
 	if head := file.Tensor("fc.weight"); head == nil || len(head.Shape()) != 2 || head.Shape()[0] != classes {
 		return nil, fmt.Errorf("inception: the file of weights has no classifier of %d classes: take %s of pytorch-fid, as FID of other weights is no FID", classes, WeightsFile)
 	}
-	n := &Network{store: model.NewStore(), source: "inception-v3 sha256:" + file.SHA256()}
+	n := &Network{store: model.NewStore(), source: Source(file)}
 	if err := n.load(backend, file); err != nil {
 		n.Finalize()
 		return nil, err
@@ -65,8 +65,8 @@ func New(backend compute.Backend, file *weights.File) (*Network, error) {
 // with any other must not be called FID.
 func Published(file *weights.File) bool { return file.SHA256() == WeightsSHA256 }
 
-// Source names the network and the SHA-256 of its weights, for the statistics of its features.
-func (n *Network) Source() string { return n.source }
+// Source names the network with the weights of a file, as the source of statistics of its features.
+func Source(file *weights.File) string { return "inception-v3 sha256:" + file.SHA256() }
 
 // Finalize frees the network's memory. It must not be used any more.
 func (n *Network) Finalize() {

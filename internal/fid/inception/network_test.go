@@ -2,9 +2,11 @@ package inception
 
 import (
 	"bufio"
+	"context"
 	_ "embed"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"hash/crc32"
 	"io"
 	"math"
@@ -22,6 +24,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
+	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
 	"github.com/kafisto/kafisto/internal/weights"
 )
@@ -69,10 +72,45 @@ func TestFeaturesAgainstPyTorch(t *testing.T) {
 		if _, err := network.Features(tensors.FromFlatDataAndDimensions(make([]float64, 12), 1, 2, 2, 3)); err == nil {
 			t.Error("an image in float64 was taken")
 		}
-		if !strings.HasSuffix(network.Source(), file.SHA256()) || Published(file) {
-			t.Errorf("source %q, published %v", network.Source(), Published(file))
+		checkStatistics(t, network, got)
+		if !strings.HasSuffix(Source(file), file.SHA256()) || Published(file) {
+			t.Errorf("source %q, published %v", Source(file), Published(file))
 		}
 	})
+}
+
+// checkStatistics takes the statistics of three images in batches of one: the made one (rounded to
+// bytes), whose features are known, and another twice.
+func checkStatistics(t *testing.T, network *Network, known []float32) {
+	t.Helper()
+	images := &data.Images{Height: 40, Width: 36, Channels: 3, Classes: 1, Labels: make([]int32, 3)}
+	for _, v := range tensors.MustCopyFlatData[float32](madeImage()) {
+		images.Pixels = append(images.Pixels, byte(math.Round(255*float64(v))))
+	}
+	images.Pixels = append(images.Pixels, make([]byte, 2*len(images.Pixels))...)
+	calls := 0
+	s, err := network.Statistics(t.Context(), images, 1, func(done, total int) {
+		if calls++; done != calls || total != 3 {
+			t.Errorf("call %d: %d of %d", calls, done, total)
+		}
+	})
+	if err != nil || s.Count != 3 || calls != 3 {
+		t.Fatalf("%+v after %d calls, %v", s, calls, err)
+	}
+	black, err := network.Features(tensors.FromFlatDataAndDimensions(make([]float32, 40*36*3), 1, 40, 36, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, mean := range s.Mean {
+		if want := (float64(known[i]) + 2*float64(black[i])) / 3; math.Abs(mean-want) > 0.01 {
+			t.Errorf("mean of feature %d is %g, want %g", i, mean, want)
+		}
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := network.Statistics(stopped, images, 1, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("after cancelling: %v", err)
+	}
 }
 
 // TestRefusesOtherNetworks: weights of the same shapes but other classes, and files that lack some.
