@@ -1,7 +1,7 @@
 // Package nn holds layers for GoMLX programs: convolution and its transpose, batch and instance
-// normalisation, a linear layer, LSTM, the layers of a causal Transformer, word embeddings tied to the
-// output, the cross entropy over a vocabulary, dropout, the rectifiers, pooling and the initialisers
-// that go with them.
+// normalisation, a linear layer, LSTM, the layers of a causal Transformer, word embeddings tied to
+// the output, the cross entropy over a vocabulary, dropout, the rectifiers, pooling, resizing and
+// the initialisers that go with them.
 //
 // They are made for training that is right and fast on every GoMLX backend. Each follows PyTorch's
 // definition (padding, momentum, epsilon, starting values), so that published recipes carry over,
