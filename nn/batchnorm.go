@@ -28,7 +28,7 @@ const (
 // It creates in scope the trainable "scale" (starts at one) and "offset" (zero), and "mean" (zero)
 // and "variance" (one), the running averages, which are never trained.
 //
-// The result has x's shape and number type, and can be differentiated as often as one likes.
+// The result has x's shape and number type, and can be differentiated twice.
 //
 // It is not GoMLX's norm.BatchNorm, whose portable form (the only one that the pure-Go backend has)
 // leaves the dependence of mean and variance on x out of the gradient.

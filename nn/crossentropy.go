@@ -14,8 +14,29 @@ import (
 // labels n integers of any shape, the result is [n], of the logits' number type.
 //
 // A label out of range gives a loss of 0 and no gradient, without an error: check labels when they
-// are loaded. It can be differentiated as often as one likes.
+// are loaded. It can be differentiated twice.
 func SoftmaxCrossEntropy(logits, labels *Node) *Node {
+	return crossEntropy(logits, nil, labels)
+}
+
+// FusedSoftmaxCrossEntropy is [SoftmaxCrossEntropy], but of logits that [Embedding.Logits] has made it
+// adds up the bias itself, in one pass over memory less, on a backend with the kernels of package
+// native. Its gradient then goes past the logits: it reaches what they were made of, and what uses
+// them, but the gradient with respect to the logits themselves is zero.
+func FusedSoftmaxCrossEntropy(logits, labels *Node) *Node {
+	if product, biases, ok := splitBiased(logits); ok && hasCrossEntropy(logits) {
+		return crossEntropy(product, biases, labels)
+	}
+	return crossEntropy(logits, nil, labels)
+}
+
+// hasCrossEntropy tells whether the kernels can compute the cross entropy of such logits.
+func hasCrossEntropy(logits *Node) bool {
+	return native.Available(logits.Graph().Backend()) && native.CrossEntropy{}.Supported(logits.DType())
+}
+
+// crossEntropy is the cross entropy of logits, to which the kernels add the biases, [classes] or nil.
+func crossEntropy(logits, biases, labels *Node) *Node {
 	if logits.Rank() != 2 || !logits.DType().IsFloat() {
 		exceptions.Panicf("nn: cross entropy: logits must be [n, classes] numbers of a floating point type, they are %s", logits.Shape())
 	}
@@ -23,15 +44,16 @@ func SoftmaxCrossEntropy(logits, labels *Node) *Node {
 		exceptions.Panicf("nn: cross entropy: labels of shape %s for logits of shape %s: give one integer class for each row",
 			labels.Shape(), logits.Shape())
 	}
-	labels = ConvertDType(Reshape(labels, -1), dtypes.Int32)
-	kernel := native.CrossEntropy{}
-	if !native.Available(logits.Graph().Backend()) || !kernel.Supported(logits.DType()) {
+	labels = Reshape(labels, -1)
+	if labels.DType() == dtypes.Int64 { // whose numbers could wrap around into the range
+		bound := func(n int) *Node { return Scalar(labels.Graph(), dtypes.Int64, n) }
+		labels = Min(Max(labels, bound(-1)), bound(logits.Shape().Dimensions[1]))
+	}
+	labels = ConvertDType(labels, dtypes.Int32)
+	if !hasCrossEntropy(logits) {
 		return graphCrossEntropy(logits, labels)
 	}
-	if product, biases, ok := splitBiased(logits); ok {
-		return nativeCrossEntropy(product, biases, labels)
-	}
-	return nativeCrossEntropy(logits, nil, labels)
+	return nativeCrossEntropy(logits, biases, labels)
 }
 
 // graphCrossEntropy is SoftmaxCrossEntropy by operations of the graph, of int32 labels [n].

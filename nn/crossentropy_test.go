@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
 	"github.com/kafisto/kafisto/internal/graphtest"
@@ -122,4 +123,30 @@ func TestSoftmaxCrossEntropyRefusesWrongShapes(t *testing.T) {
 	} {
 		graphtest.MustFail(t, backend, build, want)
 	}
+}
+
+// TestCrossEntropyGradientOfLogits takes the gradient with respect to logits that an embedding has
+// made, as they are and with labels that do not fit into 32 bits.
+func TestCrossEntropyGradientOfLogits(t *testing.T) {
+	enginetest.Each(t, func(t *testing.T, backend compute.Backend) {
+		exec := model.MustNewExec(backend, model.NewStore(), func(scope *model.Scope, x *Node) []*Node {
+			e := NewEmbedding(scope, x.Graph(), dtypes.Float32, 3, 2, nil)
+			logits := e.Logits(x)
+			loss := SoftmaxCrossEntropy(logits, Const(x.Graph(), []int64{1, 1 << 32}))
+			return []*Node{Gradient(ReduceAllSum(loss), logits)[0], Softmax(logits), loss}
+		})
+		out := exec.MustCall([][]float32{{1, 2}, {3, -4}})
+		got, softmax, loss := out[0].Value().([][]float32), out[1].Value().([][]float32), out[2].Value().([]float32)
+		for class, p := range softmax[0] {
+			if class == 1 {
+				p--
+			}
+			if d := got[0][class] - p; d > 1e-5 || d < -1e-5 {
+				t.Errorf("gradient %v, want softmax minus one at the label, softmax is %v", got[0], softmax[0])
+			}
+		}
+		if got[1][0] != 0 || got[1][1] != 0 || loss[1] != 0 || loss[0] <= 0 {
+			t.Errorf("losses %v and gradient %v of a label out of range", loss, got[1])
+		}
+	})
 }

@@ -54,16 +54,19 @@ func (e *Embedding) Lookup(words *Node) *Node {
 
 // intoRange is the nearest of 0 to n - 1 to each of some integers, as int32.
 func intoRange(numbers *Node, n int) *Node {
-	numbers = ConvertDType(numbers, dtypes.Int32)
-	return Min(Max(numbers, ZerosLike(numbers)), Scalar(numbers.Graph(), dtypes.Int32, n-1))
+	if numbers.DType() != dtypes.Int64 { // whose numbers could wrap around into the range
+		numbers = ConvertDType(numbers, dtypes.Int32)
+	}
+	numbers = Min(Max(numbers, ZerosLike(numbers)), Scalar(numbers.Graph(), numbers.DType(), n-1))
+	return ConvertDType(numbers, dtypes.Int32)
 }
 
 // Logits is x times the table's transpose plus a bias: [..., size] becomes [n, vocabulary], with n
 // the product of the leading axes. It creates the trainable variable "biases", [vocabulary], which
 // starts at zero, directly in scope.
 //
-// Where only [SoftmaxCrossEntropy] uses the result, the bias costs no pass over memory of its own on
-// a backend with the kernels of package native.
+// Where only [FusedSoftmaxCrossEntropy] uses the result, the bias costs no pass over memory of its
+// own on a backend with the kernels of package native.
 func (e *Embedding) Logits(x *Node) *Node {
 	dims := e.table.Shape().Dimensions
 	vocabulary, size := dims[0], dims[1]

@@ -149,7 +149,7 @@ func TestEmbeddingSinglePrecision(t *testing.T) {
 		numbers[i] = int32(r.IntN(20))
 	}
 	loss := func(e embedder, words, x *Node) *Node {
-		return SoftmaxCrossEntropy(e.Logits(Mul(x, Add(e.Lookup(words), e.Lookup(AddScalar(words, 1))))), words)
+		return FusedSoftmaxCrossEntropy(e.Logits(Mul(x, Add(e.Lookup(words), e.Lookup(AddScalar(words, 1))))), words)
 	}
 	exact := graphtest.Run(t, enginetest.Backend(t, "go"), func(in []*Node) []*Node {
 		x, e := in[0], plainEmbedding{in[1], Zeros(in[0].Graph(), shapes.Make(dtypes.Float64, vocabulary))}

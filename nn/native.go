@@ -9,7 +9,7 @@ import (
 )
 
 // nativeNormalize is normalize and what follows it by one kernel, with the batch's moments, from
-// which nothing flows back. It can be differentiated as often as one likes: once by a kernel.
+// which nothing flows back. It can be differentiated twice: once by a kernel.
 func nativeNormalize(x, scale, offset, shortcut *Node, relu bool) (y, mean, variance *Node) {
 	n := native.Norm{Epsilon: batchNormEpsilon, ReLU: relu}
 	y, mean, variance = n.Forward(x, scale, offset, shortcut)

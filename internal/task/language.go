@@ -133,7 +133,7 @@ func LanguageProblem(network models.LanguageModel, streams int) train.Problem {
 	return train.Problem{
 		StepsPerEpoch: 1, Perplexity: true, Model: languageModel(network, streams),
 		Losses: func(labels, predictions []*graph.Node) *graph.Node {
-			return nn.SoftmaxCrossEntropy(predictions[0], labels[0])
+			return nn.FusedSoftmaxCrossEntropy(predictions[0], labels[0])
 		},
 	}
 }
