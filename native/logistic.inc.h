@@ -1,7 +1,5 @@
 // The logistic function and tanh, to a few roundings.
 
-INLINE vf where(vi condition, vf x, vf y) { return (vf)(((vi)x & condition) | ((vi)y & ~condition)); }
-
 // bounded is x between -limit and limit, and NaN of NaN.
 INLINE vf bounded(vf x, float limit) {
   vf below = where(x > limit, splat(limit), x);

@@ -7,10 +7,6 @@ enum {
   SOFTMAX_COLUMNS = 1024 // whose parts one thread joins at a time
 };
 
-typedef int vi __attribute__((vector_size(VL * 4)));
-
-INLINE vf choose(vi condition, vf yes, vf no) { return (vf)(((vi)yes & condition) | ((vi)no & ~condition)); }
-
 // exp_negative is the exponential of numbers up to about 80 to two units in the last place: a power
 // of two times a polynomial on [-ln(2)/2, ln(2)/2]. It is 0 where that is no normal number, NaN of NaN.
 INLINE vf exp_negative(vf x) {
@@ -67,13 +63,13 @@ INLINE float block_largest(const softmax *k, const float *row, int64_t first, in
   for (; at + 2 * VL <= end; at += 2 * VL)
     UNROLL for (int i = 0; i < 2; i++) {
       vf x = logit(k, row, at + i * VL, VL);
-      most[i] = choose(x > most[i], x, most[i]);
+      most[i] = where(x > most[i], x, most[i]);
     }
   for (; at < end; at += VL) {
     vf x = logit(k, row, at, end - at);
-    most[0] = choose(x > most[0], x, most[0]);
+    most[0] = where(x > most[0], x, most[0]);
   }
-  return largest_of(choose(most[1] > most[0], most[1], most[0]));
+  return largest_of(where(most[1] > most[0], most[1], most[0]));
 }
 
 INLINE double block_sum(const softmax *k, const float *row, int64_t first, int64_t end, float largest) {

@@ -17,6 +17,9 @@ INLINE vf load(const float *p) { return (vf)*(const vfu *)p; }
 INLINE void store(float *p, vf x) { *(vfu *)p = (vfu)x; }
 INLINE vf splat(float x) { return x - (vf){0}; }
 
+// where is x where the condition holds (all bits of an element set), else y.
+INLINE vf where(vi condition, vf x, vf y) { return (vf)(((vi)x & condition) | ((vi)y & ~condition)); }
+
 // load_some and store_some move the first n elements, or VL if n is more.
 INLINE vf load_some(const float *p, int64_t n) {
   if (n >= VL)
