@@ -45,7 +45,21 @@ type Step struct {
 	LearningRate [3]float64 `json:"learning_rate"` // effective, over layers: minimum, median, maximum
 	GradientNorm float64    `json:"gradient_norm"`
 	Filter       *Filter    `json:"filter,omitempty"` // KaFiStO only
-	Seconds      float64    `json:"seconds"`          // duration of the step
+	// Critic is what the critic did; nil but for a generative adversarial network,
+	// where loss, rates, gradient norm and filter of the step are the generator's.
+	Critic  *Critic `json:"critic,omitempty"`
+	Seconds float64 `json:"seconds"` // duration of the step
+}
+
+// Critic is the critic's part of a GAN's training step, which may be several
+// steps of its own: the last of them, before the generator's.
+type Critic struct {
+	Loss         float64    `json:"loss"`        // minibatch mean, with the gradient penalty
+	Wasserstein  float64    `json:"wasserstein"` // mean score of the real images less that of the generated
+	Slope        float64    `json:"slope"`       // mean norm of the scores' gradients, which the penalty draws to 1
+	LearningRate [3]float64 `json:"learning_rate"`
+	GradientNorm float64    `json:"gradient_norm"` // over the critic's parameters
+	Filter       *Filter    `json:"filter,omitempty"`
 }
 
 // Eval is one evaluation of the posterior parameters over a whole split.
@@ -62,8 +76,26 @@ type Eval struct {
 	// UnigramPerplexity is what a language model has to be below: that of guessing
 	// words by how often they are in the training text; 0 for other tasks.
 	UnigramPerplexity float64 `json:"unigram_perplexity,omitempty"`
-	Examples          int     `json:"examples"` // images or words
-	Seconds           float64 `json:"seconds"`
+	// GAN is what was found out about generated images; nil for other tasks. The
+	// loss is then Wasserstein's opposite.
+	GAN      *GAN    `json:"gan,omitempty"`
+	Examples int     `json:"examples"` // images or words
+	Seconds  float64 `json:"seconds"`
+}
+
+// GAN is what an evaluation of a generative adversarial network finds out.
+type GAN struct {
+	// Wasserstein is the critic's mean score of the split's images less that of the
+	// generated ones: its estimate of their distance.
+	Wasserstein float64 `json:"wasserstein"`
+	// Generated is the number of generated images.
+	Generated int `json:"generated"`
+	// Frechet is the Fréchet distance between the training images and the generated
+	// ones by the features of a classifier that this program has trained, which is
+	// not FID; nil where there is no classifier.
+	Frechet *float64 `json:"frechet,omitempty"`
+	// Features names the classifier; distances by different ones do not compare.
+	Features string `json:"features,omitempty"`
 }
 
 // End says how a process left the run.

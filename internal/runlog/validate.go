@@ -19,7 +19,47 @@ func (r *Step) check() error {
 		finite(r.Step, "epoch", r.Epoch),
 		finite(r.Step, "seconds", r.Seconds),
 		r.Filter.check(r.Step),
+		r.Critic.check(r.Step),
 	)
+}
+
+// check allows nil, for tasks without a critic.
+func (c *Critic) check(step int64) error {
+	if c == nil {
+		return nil
+	}
+	return cmp.Or(
+		finite(step, "critic.loss", c.Loss),
+		finite(step, "critic.wasserstein", c.Wasserstein),
+		finite(step, "critic.slope", c.Slope),
+		finite(step, "critic.gradient_norm", c.GradientNorm),
+		finite(step, "critic.learning_rate", c.LearningRate[:]...),
+		c.Filter.check(step),
+	)
+}
+
+// check allows nil, for tasks without generated images.
+func (g *GAN) check(step int64) error {
+	if g == nil {
+		return nil
+	}
+	if g.Generated < 1 {
+		return fmt.Errorf("step %d: gan.generated is %d", step, g.Generated)
+	}
+	if g.Frechet != nil && !(*g.Frechet >= 0) {
+		return fmt.Errorf("step %d: gan.frechet is %v, a distance is at least 0", step, *g.Frechet)
+	}
+	return cmp.Or(
+		finite(step, "gan.wasserstein", g.Wasserstein),
+		finite(step, "gan.frechet", deref(g.Frechet)),
+	)
+}
+
+func deref(x *float64) float64 {
+	if x == nil {
+		return 0
+	}
+	return *x
 }
 
 // check allows nil, for optimizers without a filter.
@@ -54,6 +94,7 @@ func (r *Eval) check() error {
 		finite(r.Step, "unigram_perplexity", r.UnigramPerplexity),
 		finite(r.Step, "epoch", r.Epoch),
 		finite(r.Step, "seconds", r.Seconds),
+		r.GAN.check(r.Step),
 	)
 }
 

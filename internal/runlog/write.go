@@ -24,15 +24,15 @@ type Writer struct {
 
 // OpenWriter opens the log at path for appending, creating it where there is
 // none; its folder must exist. atStep is the number of steps that the run has
-// done, and evaluated the last of them after which it was evaluated, both 0 for
-// a new run: step records after atStep and eval records after evaluated, which a
+// done, 0 for a new run, and evaluated the last of them after which it was
+// evaluated, -1 for none: step records after atStep and eval records after evaluated, which a
 // killed process left behind, and a torn last line are taken out (the file is
 // replaced atomically), so that nothing stands in a log twice. Starts and ends
 // stay.
 // A log that is damaged otherwise, or that ends before atStep or evaluated, is an
 // error and left as it is.
 func OpenWriter(path string, atStep, evaluated int64) (*Writer, error) {
-	if atStep < 0 || evaluated < 0 || evaluated > atStep {
+	if atStep < 0 || evaluated < -1 || evaluated > atStep {
 		return nil, fmt.Errorf("runlog: cannot continue a log at step %d, evaluated at step %d", atStep, evaluated)
 	}
 	w := &Writer{path: path}
