@@ -48,6 +48,7 @@ var arrows = map[string][]string{
 	"internal/conv":                   {"internal/gradient", "native"},
 	"internal/conv/measure":           {"internal/conv", "internal/engine", "native/keepmemory"},
 	"internal/disktest":               {},
+	"internal/imagegrid":              {"internal/atomicfile", "internal/data"},
 	"internal/lockfile":               {},
 	"internal/weights":                {"internal/checkpoint/safetensors"},
 	"models":                          {"nn"},
