@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	"internal/grid":                   {"internal/atomicfile", "internal/data", "internal/engine", "internal/job", "internal/train"},
 	"internal/search":                 {"internal/atomicfile", "internal/grid", "internal/job", "internal/report", "internal/runlog", "internal/train"},
 	"internal/job":                    {".", "internal/checkpoint", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "nn", "optim", "schedule"},
-	"internal/report":                 {"internal/runlog", "internal/atomicfile"},
+	"internal/report":                 {"internal/imagegrid", "internal/runlog", "internal/atomicfile"},
 	"internal/report/paper":           {"internal/atomicfile", "internal/report"},
 	"internal/task":                   {".", "internal/data", "internal/train", "models", "nn"},
 	"internal/train":                  {".", "optim", "internal/checkpoint", "internal/runlog"},

@@ -17,8 +17,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// imageFigures are those of runs that classify images: all but the perplexities.
-var imageFigures = len(figures) - 2
+// imageFigures are those of runs that classify images.
+const imageFigures = 9
 
 // html is the page of the report.
 func html(t interface {
@@ -224,10 +224,18 @@ func anyLog() *rapid.Generator[*runlog.Log] {
 			if rapid.Bool().Draw(t, "filter") {
 				s.Filter = &runlog.Filter{R: number("R"), Qx: number("qx"), P: rapid.SliceOfN(anyNumber(), 0, 4).Draw(t, "P")}
 			}
+			if rapid.Bool().Draw(t, "critic") {
+				s.Critic = &runlog.Critic{Loss: number("critic loss"), Wasserstein: number("wasserstein"), Slope: number("slope"), GradientNorm: number("norm"), Filter: s.Filter}
+			}
 			log.Steps = append(log.Steps, s)
 		}
 		for i := range rapid.IntRange(0, 4).Draw(t, "evals") {
-			log.Evals = append(log.Evals, runlog.Eval{Step: int64(i), Epoch: number("epoch"), Split: rapid.SampledFrom([]string{runlog.Validation, runlog.Test}).Draw(t, "split"), Loss: number("loss"), Top1Error: number("error"), Perplexity: number("perplexity"), UnigramPerplexity: number("unigram"), Seconds: number("seconds")})
+			e := runlog.Eval{Step: int64(i), Epoch: number("epoch"), Split: rapid.SampledFrom([]string{runlog.Validation, runlog.Test}).Draw(t, "split"), Loss: number("loss"), Top1Error: number("error"), Perplexity: number("perplexity"), UnigramPerplexity: number("unigram"), Seconds: number("seconds")}
+			if rapid.Bool().Draw(t, "gan") {
+				distance := number("distance")
+				e.GAN = &runlog.GAN{Wasserstein: number("wasserstein"), Frechet: &distance, Features: "<b>cnn"}
+			}
+			log.Evals = append(log.Evals, e)
 		}
 		if rapid.Bool().Draw(t, "end") {
 			log.End = &runlog.End{Status: rapid.SampledFrom([]string{runlog.StatusFinished, runlog.StatusStopped, runlog.StatusDiverged}).Draw(t, "status")}
