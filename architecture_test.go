@@ -21,11 +21,11 @@ const module = "github.com/kafisto/kafisto"
 var arrows = map[string][]string{
 	"cmd/kafisto":                     {"internal/cli", "native/keepmemory"},
 	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/gradient", "internal/job", "internal/task", "internal/train", "models", "native", "nn"},
-	"internal/cli":                    {"internal/bench", "internal/experiment", "internal/grid", "internal/report/paper", "internal/job", "internal/report", "internal/search", "internal/engine", "internal/data", "internal/train", "internal/runlog", "internal/atomicfile"},
+	"internal/cli":                    {"internal/bench", "internal/experiment", "internal/grid", "internal/report/paper", "internal/job", "internal/report", "internal/search", "internal/engine", "internal/data", "internal/imagegrid", "internal/train", "internal/runlog", "internal/atomicfile"},
 	"internal/experiment":             {"internal/data", "internal/grid", "internal/job", "internal/report", "internal/report/paper", "internal/runlog", "internal/train"},
 	"internal/grid":                   {"internal/atomicfile", "internal/data", "internal/engine", "internal/job", "internal/train"},
 	"internal/search":                 {"internal/atomicfile", "internal/grid", "internal/job", "internal/report", "internal/runlog", "internal/train"},
-	"internal/job":                    {".", "internal/checkpoint", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/lockfile", "models", "nn", "optim", "schedule"},
+	"internal/job":                    {".", "internal/checkpoint", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/imagegrid", "internal/atomicfile", "internal/lockfile", "models", "nn", "optim", "schedule"},
 	"internal/report":                 {"internal/imagegrid", "internal/runlog", "internal/atomicfile"},
 	"internal/report/paper":           {"internal/atomicfile", "internal/report"},
 	"internal/task":                   {".", "internal/data", "internal/train", "models", "nn"},

@@ -18,6 +18,7 @@ const (
 	classification tasks = 1 << iota // of images
 	language                         // models
 	generation                       // of images, by adversarial networks
+	distances                        // Fréchet ones, of generated images
 )
 
 // column is one figure of the tables of groups and of runs.
@@ -45,7 +46,7 @@ var (
 		pick: func(s Summary) Stat { return s.BestPerplexity }, of: func(m measures) float64 { return m.bestPerplexity },
 	}
 	bestFrechetColumn = column{
-		short: "best Fréchet", long: "Lowest Fréchet distance", tasks: generation, significant: 4, runDecimals: 2, ranks: frechetRanks,
+		short: "best Fréchet", long: "Lowest Fréchet distance", tasks: distances, significant: 4, runDecimals: 2, ranks: frechetRanks,
 		pick: func(s Summary) Stat { return s.BestFrechet }, of: func(m measures) float64 { return m.bestFrechet },
 	}
 )
@@ -70,7 +71,7 @@ var columns = []column{
 		pick: func(s Summary) Stat { return s.TestPerplexity }, of: func(m measures) float64 { return m.testPerplexity },
 	},
 	{
-		short: "final Fréchet", long: "Final Fréchet distance", tasks: generation, significant: 4, runDecimals: 2, ranks: frechetRanks,
+		short: "final Fréchet", long: "Final Fréchet distance", tasks: distances, significant: 4, runDecimals: 2, ranks: frechetRanks,
 		pick: func(s Summary) Stat { return s.FinalFrechet }, of: func(m measures) float64 { return m.finalFrechet },
 	},
 	bestFrechetColumn,

@@ -97,9 +97,17 @@ func TestGANHeadline(t *testing.T) {
 			}
 		}
 	}
-	rows := tableRows(Summarize(without))
-	if marked := strings.Join(append(rows[1][2:7], rows[2][2:7]...), " "); strings.Contains(marked, "*") {
-		t.Errorf("ranked without all distances: %s", marked)
+	for _, r := range []Report{without, other, part} {
+		rows := tableRows(Summarize(r))
+		if marked := strings.Join(append(rows[1][2:7], rows[2][2:7]...), " "); strings.Contains(marked, "*") {
+			t.Errorf("ranked without comparable distances: %s", marked)
+		}
+	}
+	for i := range without.Runs {
+		without.Runs[i].Log = ganLog(false, [2]float64{0.5, 0}, [2]float64{7, 0})
+	}
+	if header := strings.Join(tableRows(Summarize(without))[0], " "); strings.Contains(header, "Fréchet") || !strings.Contains(header, "Wasserstein") {
+		t.Errorf("columns without distances: %s", header)
 	}
 }
 

@@ -184,14 +184,14 @@ func pageNote(r Report, summaries []Summary) string {
 
 // lossNote says which figures are of the validation split, and which are means.
 func lossNote(of tasks) string {
-	if of == generation {
+	if of&(classification|language) == 0 {
 		return "Losses of generator and critic are means of the last 50 steps; "
 	}
 	note := map[tasks]string{
 		classification:            "Errors and losses on the validation split; ",
 		language:                  "Perplexities and losses on the validation split; ",
 		classification | language: "Errors, perplexities and losses on the validation split; ",
-	}[of&^generation]
+	}[of&(classification|language)]
 	if of&language != 0 {
 		note += "test perplexity is that at the lowest validation loss; "
 	}

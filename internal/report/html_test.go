@@ -218,13 +218,14 @@ func anyLog() *rapid.Generator[*runlog.Log] {
 	return rapid.Custom(func(t *rapid.T) *runlog.Log {
 		log := &runlog.Log{}
 		number := func(name string) float64 { return anyNumber().Draw(t, name) }
+		adversarial := rapid.IntRange(0, 3).Draw(t, "adversarial") == 0
 		for i := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			s := runlog.Step{Step: int64(i + 1), Epoch: number("epoch"), Loss: number("loss"), Seconds: number("seconds")}
 			s.LearningRate = [3]float64{number("min"), number("median"), number("max")}
 			if rapid.Bool().Draw(t, "filter") {
 				s.Filter = &runlog.Filter{R: number("R"), Qx: number("qx"), P: rapid.SliceOfN(anyNumber(), 0, 4).Draw(t, "P")}
 			}
-			if rapid.Bool().Draw(t, "critic") {
+			if adversarial {
 				s.Critic = &runlog.Critic{Loss: number("critic loss"), Wasserstein: number("wasserstein"), Slope: number("slope"), GradientNorm: number("norm"), Filter: s.Filter}
 			}
 			log.Steps = append(log.Steps, s)

@@ -93,6 +93,7 @@ func (m *measures) evaluated(e runlog.Eval) {
 	if kind == generation {
 		m.finalWasserstein = e.GAN.Wasserstein
 		if distance, ok := frechet(e); ok {
+			m.tasks |= distances
 			m.finalFrechet = distance
 			m.bestFrechet = lower(m.bestFrechet, distance)
 		}
