@@ -15,12 +15,11 @@ type measure struct {
 
 // measures are those that a declaration may name.
 var measures = map[string]measure{
-	"top1-error":  {"top-1 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top1Error, classifies(e) })},
-	"top5-error":  {"top-5 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top5Error, classifies(e) })},
-	"loss":        {"validation loss", ofLast(func(e runlog.Eval) (float64, bool) { return e.Loss, e.GAN == nil })},
-	"perplexity":  {"validation perplexity", ofLast(perplexity)},
-	"frechet":     {"Fréchet distance (not FID)", ofLast(frechet)},
-	"wasserstein": {"Wasserstein estimate", ofLast(wasserstein)},
+	"top1-error": {"top-1 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top1Error, classifies(e) })},
+	"top5-error": {"top-5 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top5Error, classifies(e) })},
+	"loss":       {"validation loss", ofLast(func(e runlog.Eval) (float64, bool) { return e.Loss, e.GAN == nil })},
+	"perplexity": {"validation perplexity", ofLast(perplexity)},
+	"frechet":    {"Fréchet distance (not FID)", ofLast(frechet)},
 	"test-perplexity": {"test perplexity", func(f Finished) (float64, bool) {
 		if f.last() == nil {
 			return 0, false
@@ -50,13 +49,6 @@ func frechet(e runlog.Eval) (float64, bool) {
 		return 0, false
 	}
 	return *e.GAN.Frechet, true
-}
-
-func wasserstein(e runlog.Eval) (float64, bool) {
-	if e.GAN == nil {
-		return 0, false
-	}
-	return e.GAN.Wasserstein, true
 }
 
 // MeasureNames are the names that a declaration may use, in alphabetical order.
