@@ -171,7 +171,7 @@ func taskText(r job.Record) string {
 	case s.IsLanguage():
 		more = fmt.Sprintf(", %s at a time", count(int64(s.Window), "word"))
 	case s.IsGAN():
-		more = fmt.Sprintf(", %s of the critic for one of the generator", count(int64(s.CriticSteps), "step"))
+		more = fmt.Sprintf(", %s a step", count(int64(s.CriticSteps), "critic step"))
 	}
 	return fmt.Sprintf("%s, network %s, batch size %d%s, %s", datasetTitle(r), s.Model, s.BatchSize, more, length)
 }

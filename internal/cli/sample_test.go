@@ -43,7 +43,7 @@ func TestSampleMakesTheRunsImages(t *testing.T) {
 		t.Fatalf("grids %v", grids)
 	}
 	page := string(readFile(t, filepath.Join(dir, "report.html")))
-	for _, want := range []string{`alt="Samples of adam seed 1 after step 0"`, `alt="Samples of adam seed 1 after step 4"`, "generator.learning-rate", "2 steps of the critic for one of the generator"} {
+	for _, want := range []string{`alt="Samples of adam seed 1 after step 0"`, `alt="Samples of adam seed 1 after step 4"`, "generator.learning-rate", "batch size 4, 2 critic steps a step"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
