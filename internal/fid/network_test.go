@@ -26,7 +26,7 @@ func meanNetwork(t *testing.T, backend compute.Backend, source string) *Network 
 		batch := images.Shape().Dimensions[0]
 		first := Slice(images, AxisRange(), AxisElem(0), AxisElem(0), AxisElem(0))
 		return Concatenate([]*Node{Reshape(ReduceMean(images, 1, 2, 3), batch, 1), Reshape(first, batch, 1)}, 1)
-	}, "distance of means: not FID", source)
+	}, "distance of means", source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestNetworkStatistics(t *testing.T) {
 			within(t, "mean", s.Mean[i], want, 1e-6)
 		}
 		within(t, "covariance", s.Covariance.At(0, 1), 2*28./6/255/255, 1e-6)
-		if network.Figure() != "distance of means: not FID" {
+		if network.Figure() != "distance of means" {
 			t.Errorf("figure %q", network.Figure())
 		}
 	})

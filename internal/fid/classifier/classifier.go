@@ -29,7 +29,7 @@ type Origin struct {
 
 // figure is what a distance of its features is called.
 func (o Origin) figure(dataset string) string {
-	return fmt.Sprintf("Fréchet distance on features of %s (%s, step %d): not FID", o.Model, dataset, o.Step)
+	return fmt.Sprintf("Fréchet distance (not FID) on features of %s of %s at step %d", o.Model, dataset, o.Step)
 }
 
 // source names the classifier's features.

@@ -81,7 +81,7 @@ func TestStatistics(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer network.Close()
-		if network.Figure() != "Fréchet distance on features of small-cnn (fashion-sample, step 12): not FID" || network.Source() != "small-cnn of fashion-sample step 12 sha256:abc" {
+		if network.Figure() != "Fréchet distance (not FID) on features of small-cnn of fashion-sample at step 12" || network.Source() != "small-cnn of fashion-sample step 12 sha256:abc" {
 			t.Errorf("figure %q, source %q", network.Figure(), network.Source())
 		}
 		of := func(images *data.Images, batch int) *fid.Statistics {

@@ -28,6 +28,10 @@ const (
 	WeightsSHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 )
 
+// FID is what a distance of the network's features is called with the published weights, and with no
+// others.
+const FID = "FID"
+
 // classes is the number of classes of the network of 2015-12-05; torchvision's, whose features are no
 // others' equals, has 1000.
 const classes = 1008
@@ -61,9 +65,9 @@ func Published(file *weights.File) bool { return file.SHA256() == WeightsSHA256 
 // are the published ones.
 func Figure(file *weights.File) string {
 	if Published(file) {
-		return "FID"
+		return FID
 	}
-	return fmt.Sprintf("Fréchet distance on Inception-v3 features of %s: not FID", filepath.Base(file.Path()))
+	return fmt.Sprintf("Fréchet distance (not FID) on Inception-v3 features of %s", filepath.Base(file.Path()))
 }
 
 // Source names the network with the weights of a file, as the source of statistics of its features.

@@ -75,7 +75,7 @@ func TestFeaturesAgainstPyTorch(t *testing.T) {
 		}
 		checkStatistics(t, network, got)
 		if source, figure := network.Source(), network.Figure(); !strings.HasSuffix(source, file.SHA256()) || Published(file) ||
-			figure != "Fréchet distance on Inception-v3 features of made.safetensors: not FID" {
+			figure != "Fréchet distance (not FID) on Inception-v3 features of made.safetensors" {
 			t.Errorf("source %q, figure %q, published %v", source, figure, Published(file))
 		}
 	})
