@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"internal/job":                    {".", "internal/checkpoint", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/fid", "internal/fid/classifier", "internal/fid/inception", "internal/lockfile", "internal/weights", "models", "nn", "optim", "schedule"},
 	"internal/report":                 {"internal/runlog", "internal/atomicfile"},
 	"internal/report/paper":           {"internal/atomicfile", "internal/report"},
-	"internal/task":                   {".", "internal/data", "internal/train", "models", "nn"},
+	"internal/task":                   {".", "internal/data", "internal/fid", "internal/runlog", "internal/train", "models", "nn"},
 	"internal/train":                  {".", "optim", "internal/checkpoint", "internal/runlog"},
 	"internal/checkpoint":             {"internal/checkpoint/safetensors", "internal/atomicfile"},
 	"internal/checkpoint/safetensors": {},

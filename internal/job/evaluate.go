@@ -51,15 +51,21 @@ func (v Saved) open(ctx context.Context, o Options) (*opened, error) {
 	return w, nil
 }
 
-// restore is open without the engine.
-func (v Saved) restore(o Options) (*opened, error) {
+// readSettings reads the run's settings.
+func (v Saved) readSettings() (Settings, error) {
 	s, err := LoadSettings(v.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("job: there is no run in %s: name a folder that train has made", v.Dir)
+		return s, fmt.Errorf("job: there is no run in %s: name a folder that train has made", v.Dir)
 	}
 	if err == nil {
 		err = s.Check()
 	}
+	return s, err
+}
+
+// restore is open without the engine.
+func (v Saved) restore(o Options) (*opened, error) {
+	s, err := v.readSettings()
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ type Comparison struct {
 // Compare generates images and computes their Fréchet distance from the training
 // images, which it returns and writes into the run folder, see LoadFrechet. The
 // statistics of the training images are kept in the cache folder. When ctx is
-// cancelled the error wraps train.ErrStopped or the context's.
+// cancelled the error wraps train.ErrStopped, or the context's during a download.
 func Compare(ctx context.Context, c Comparison, o Options) (Frechet, error) {
 	fail := func(err error) (Frechet, error) { return Frechet{}, err }
 	if c.Samples < 2 || c.Against < 0 || c.Against == 1 {
@@ -83,7 +83,7 @@ func (c Comparison) figure(ctx context.Context, w *opened, generator *task.Gener
 	}
 	known, err := features.Cached(ctx, folder, training, batch, c.progress("features of training images"))
 	if err != nil {
-		return Frechet{}, err
+		return Frechet{}, stopped(ctx, err)
 	}
 	images, err := c.generate(ctx, w, generator)
 	if err != nil {
@@ -91,7 +91,7 @@ func (c Comparison) figure(ctx context.Context, w *opened, generator *task.Gener
 	}
 	generated, err := features.Statistics(ctx, images, batch, c.progress("features of generated images"))
 	if err != nil {
-		return Frechet{}, err
+		return Frechet{}, stopped(ctx, err)
 	}
 	distance, err := fid.Distance(known, generated)
 	return Frechet{
@@ -99,6 +99,14 @@ func (c Comparison) figure(ctx context.Context, w *opened, generator *task.Gener
 		Samples: c.Samples, Against: training.Len(), Step: w.saved.Manifest.Step, Dataset: w.settings.Dataset, Seed: c.Seed,
 		Engine: w.engine.Name, Version: o.About.Version, Commit: o.About.Commit,
 	}, err
+}
+
+// stopped says so of an error that comes of cancelling.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("job: %w while features were computed: nothing was changed", train.ErrStopped)
+	}
+	return err
 }
 
 // generate makes the images. A generator that the checkpoint does not hold is an error.
@@ -121,11 +129,15 @@ func exactName(figure string, samples, against, all int) string {
 
 // generator prepares the run's generator.
 func (w *opened) generator(dir string) (*task.Generator, error) {
-	gan, err := models.GANByName(w.settings.Model, models.GANConfig{Width: w.settings.Width})
-	if err != nil {
-		return nil, fmt.Errorf("job: the run in %s trains %s, which generates no images: name a run of a generative adversarial network", dir, w.settings.Model)
+	s := w.settings
+	if !s.IsGAN() {
+		return nil, fmt.Errorf("job: the run in %s trains %s, which generates no images: name a run of a generative adversarial network", dir, s.Model)
 	}
-	return task.NewGenerator(w.engine.Backend, w.store, gan, w.settings.Dataset)
+	gan, err := models.GANByName(s.Model, models.GANConfig{Width: s.Width})
+	if err != nil {
+		return nil, err
+	}
+	return task.NewGenerator(w.engine.Backend, w.store, gan, s.Dataset)
 }
 
 // training are the images to compare with, and how many there are in all.
@@ -152,7 +164,7 @@ func (c Comparison) features(ctx context.Context, w *opened, o Options) (*fid.Ne
 		if c.Weights != "" {
 			return nil, 0, errors.New("job: both a file of weights and a classifier are named: take one of them")
 		}
-		network, err := OpenClassifier(Saved{Dir: c.Classifier, Checkpoint: BestCheckpoint}, w.settings.Dataset, w.engine.Backend, o)
+		network, err := OpenClassifier(bestOf(c.Classifier), w.settings.Dataset, w.engine.Backend, o)
 		return network, ClassifierBatch, err
 	}
 	path := c.Weights

@@ -139,13 +139,13 @@ func TestCompareRefuses(t *testing.T) {
 func TestOpenClassifierRefuses(t *testing.T) {
 	w, _ := generating(t)
 	dir := classifierRun(t)
-	if _, err := OpenClassifier(Saved{Dir: dir, Checkpoint: BestCheckpoint}, "cifar10", w.engine.Backend, quiet("")); err == nil || !strings.Contains(err.Error(), "is of fashion-sample, not of cifar10") {
+	if _, err := OpenClassifier(bestOf(dir), "cifar10", w.engine.Backend, quiet("")); err == nil || !strings.Contains(err.Error(), "is of fashion-sample, not of cifar10") {
 		t.Errorf("another data set: %v", err)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, train.CheckpointsFolder)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenClassifier(Saved{Dir: dir, Checkpoint: BestCheckpoint}, "fashion-sample", w.engine.Backend, quiet("")); !errors.Is(err, checkpoint.ErrNone) {
+	if _, err := OpenClassifier(bestOf(dir), "fashion-sample", w.engine.Backend, quiet("")); !errors.Is(err, checkpoint.ErrNone) {
 		t.Errorf("without a checkpoint: %v", err)
 	}
 }
