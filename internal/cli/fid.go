@@ -73,6 +73,6 @@ func (c *fidCommand) Run(s *session) error {
 		s.object(frechet{"frechet", f})
 		return nil
 	}
-	s.line("%s: %.4f (%d generated images, %d training images of %s, step %d)", f.Name, f.Distance, f.Samples, f.Against, f.Dataset, f.Step)
+	s.line("%s: %.6g (%d generated images, %d training images of %s, step %d)", f.Name, f.Distance, f.Samples, f.Against, f.Dataset, f.Step)
 	return nil
 }

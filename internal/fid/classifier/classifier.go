@@ -5,6 +5,7 @@
 package classifier
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gomlx/compute"
@@ -82,7 +83,7 @@ func complete(backend compute.Backend, store *model.Store, build func(*model.Sco
 		}
 	})
 	if err == nil && store.NumVariables() > known {
-		err = fmt.Errorf("the network has variables that the checkpoint has not: name one of this network")
+		err = errors.New("the network has variables that the checkpoint has not: name one of this network")
 	}
 	return err
 }

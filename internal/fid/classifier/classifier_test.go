@@ -57,7 +57,7 @@ func trained(t *testing.T, backend compute.Backend, info data.Info, width int) *
 	for i := range images {
 		images[i] = float32(i%7) - 2
 	}
-	exec.MustExec(tensors.FromFlatDataAndDimensions(images, 2, info.Height, info.Width, info.Channels))
+	exec.MustCall(tensors.FromFlatDataAndDimensions(images, 2, info.Height, info.Width, info.Channels))
 	return store
 }
 
@@ -128,7 +128,7 @@ func means(t *testing.T, backend compute.Backend, info data.Info, images *data.I
 	defer store.Finalize()
 	exec := model.MustNewExec(backend, store, (func(*model.Scope, *Node) *Node)(features(t, info, 2)))
 	defer exec.Finalize()
-	rows := tensors.MustCopyFlatData[float32](exec.MustExec(tensors.FromFlatDataAndDimensions(batch.Pixels, batch.Size, info.Height, info.Width, info.Channels))[0])
+	rows := tensors.MustCopyFlatData[float32](exec.MustCall(tensors.FromFlatDataAndDimensions(batch.Pixels, batch.Size, info.Height, info.Width, info.Channels))[0])
 	out := make([]float64, len(rows)/batch.Size)
 	for i, v := range rows {
 		out[i%len(out)] += float64(v) / float64(batch.Size)

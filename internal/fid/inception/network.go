@@ -47,7 +47,7 @@ const normEpsilon = 0.001
 // not. It is an error if the file is of another network, such as torchvision's.
 func New(backend compute.Backend, file *weights.File) (*fid.Network, error) {
 	if head := file.Tensor("fc.weight"); head == nil || len(head.Shape()) != 2 || head.Shape()[0] != classes {
-		return nil, fmt.Errorf("inception: the file of weights has no classifier of %d classes: take %s of pytorch-fid, as FID of other weights is no FID", classes, WeightsFile)
+		return nil, fmt.Errorf("inception: %s has no classifier of %d classes: take %s of pytorch-fid, as FID of other weights is no FID", file.Path(), classes, WeightsFile)
 	}
 	store := model.NewStore()
 	if err := load(backend, store, file); err != nil {
