@@ -64,19 +64,25 @@ func (t GAN) Problem() (train.Problem, error) {
 	if err != nil {
 		return fail(err)
 	}
+	rivals := Rivals(gan, t.CriticSteps)
+	rivals.Assess = func(backend compute.Backend, store *model.Store) (train.Assessment, error) {
+		return t.assess(backend, store, gan, training, held)
+	}
 	return train.Problem{
 		Name:          fmt.Sprintf("%s with %s", info.Title, t.Model),
 		StepsPerEpoch: int64(loader.Steps()),
 		Train: func(ctx context.Context, fromStep int64) (train.Stream, error) {
 			return t.stream(ctx, loader, gan, fromStep)
 		},
-		Rivals: &train.Rivals{
-			CriticSteps: t.CriticSteps, Critic: criticSide(gan), Generator: generatorSide(gan),
-			Assess: func(backend compute.Backend, store *model.Store) (train.Assessment, error) {
-				return t.assess(backend, store, gan, training, held)
-			},
-		},
+		Rivals: rivals,
 	}, nil
+}
+
+// Rivals are a GAN's networks with their losses, not yet evaluated. A step of the
+// critic takes real images, latents and shares, one of the generator latents: see
+// models.GAN.
+func Rivals(gan models.GAN, criticSteps int) *train.Rivals {
+	return &train.Rivals{CriticSteps: criticSteps, Critic: criticSide(gan), Generator: generatorSide(gan)}
 }
 
 // greyMean takes pixels from 0 to 255 to numbers from -1 to 1, as mean and as

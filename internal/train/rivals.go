@@ -25,7 +25,7 @@ type Rivals struct {
 	// of the Wasserstein distance and the mean norm of its scores' gradients.
 	Critic, Generator Side
 	// Assess prepares the evaluation of the networks as their variables in the store
-	// are at the time.
+	// are at the time; nil where nothing is evaluated, which is for a Stepper.
 	Assess func(backend compute.Backend, store *model.Store) (Assessment, error)
 }
 
@@ -74,10 +74,10 @@ func newDuel(backend compute.Backend, store *model.Store, p Problem, o Optimizer
 	}
 	d.critic.WithName("critic's training step")
 	d.generator.WithName("generator's training step")
-	if d.assessment, err = p.Rivals.Assess(backend, store); err != nil {
-		return nil, err
+	if p.Rivals.Assess != nil {
+		d.assessment, err = p.Rivals.Assess(backend, store)
 	}
-	return d, nil
+	return d, err
 }
 
 // train does the steps of the critic and the one of the generator. What is logged
@@ -115,5 +115,7 @@ func (d *duel) evaluate(ctx context.Context, step int64) ([]runlog.Eval, error) 
 func (d *duel) close() {
 	d.critic.Finalize()
 	d.generator.Finalize()
-	d.assessment.Close()
+	if d.assessment != nil {
+		d.assessment.Close()
+	}
 }
