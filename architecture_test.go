@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"internal/experiment":             {"internal/data", "internal/grid", "internal/job", "internal/report", "internal/report/paper", "internal/runlog", "internal/train"},
 	"internal/grid":                   {"internal/atomicfile", "internal/data", "internal/engine", "internal/job", "internal/train"},
 	"internal/search":                 {"internal/atomicfile", "internal/grid", "internal/job", "internal/report", "internal/runlog", "internal/train"},
-	"internal/job":                    {".", "internal/checkpoint", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/atomicfile", "internal/fid", "internal/fid/classifier", "internal/fid/inception", "internal/imagegrid", "internal/lockfile", "internal/weights", "models", "nn", "optim", "schedule"},
+	"internal/job":                    {".", "internal/checkpoint", "internal/task", "internal/train", "internal/runlog", "internal/engine", "internal/data", "internal/imagegrid", "internal/atomicfile", "internal/fid", "internal/fid/classifier", "internal/fid/inception", "internal/lockfile", "internal/weights", "models", "nn", "optim", "schedule"},
 	"internal/report":                 {"internal/imagegrid", "internal/runlog", "internal/atomicfile"},
 	"internal/report/paper":           {"internal/atomicfile", "internal/report"},
 	"internal/task":                   {".", "internal/data", "internal/fid", "internal/runlog", "internal/train", "models", "nn"},
