@@ -12,7 +12,7 @@ import (
 func ganText(g *runlog.GAN) string {
 	text := fmt.Sprintf("Wasserstein %.4g", g.Wasserstein)
 	if g.Frechet != nil {
-		text += fmt.Sprintf(", Fréchet %s (%s, not FID)", report.FormatNumber(*g.Frechet, 2), report.CleanText(g.Features))
+		text += fmt.Sprintf(", Fréchet %s (%s, not FID)", report.FormatNumber(*g.Frechet, 2), report.FeaturesText(g.Features))
 	}
 	return text
 }

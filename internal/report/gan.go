@@ -60,7 +60,18 @@ func onFeatures(names []string) string {
 	if len(names) == 0 {
 		return " (not FID)"
 	}
-	return fmt.Sprintf(" on features of %s (not FID)", cut(strings.Join(names, ", "), 60))
+	var short []string
+	for _, name := range names {
+		short = append(short, FeaturesText(name))
+	}
+	return fmt.Sprintf(" on features of %s (not FID)", cut(strings.Join(short, ", "), 60))
+}
+
+// FeaturesText is the name of a classifier as people read it: without its checkpoint's
+// hash, which JSON and CSV have.
+func FeaturesText(name string) string {
+	short, _, _ := strings.Cut(CleanText(name), " sha256:")
+	return short
 }
 
 // frechetRanks says whether the groups' Fréchet distances may be ranked: all GANs
