@@ -8,9 +8,7 @@ import (
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/imagegrid"
-	"github.com/kafisto/kafisto/internal/task"
 	"github.com/kafisto/kafisto/internal/train"
-	"github.com/kafisto/kafisto/models"
 )
 
 // GridColumns is the number of images side by side in the pictures that a run leaves.
@@ -39,20 +37,12 @@ func Sample(ctx context.Context, v Samples, o Options, progress func(done, total
 		return Sampled{}, err
 	}
 	defer w.close()
-	s := w.settings
-	if !s.IsGAN() {
-		return Sampled{}, fmt.Errorf("job: the run in %s is of %s, which generates no images: name one of a GAN", v.Dir, s.Model)
-	}
-	gan, err := models.GANByName(s.Model, models.GANConfig{Width: s.Width})
-	if err != nil {
-		return Sampled{}, err
-	}
-	generator, err := task.NewGenerator(w.engine.Backend, w.store, gan, s.Dataset)
+	generator, err := w.generator(v.Dir)
 	if err != nil {
 		return Sampled{}, err
 	}
 	defer generator.Close()
-	out := Sampled{Step: w.saved.Manifest.Step, Seed: uint64(s.Seed)}
+	out := Sampled{Step: w.saved.Manifest.Step, Seed: uint64(w.settings.Seed)}
 	if v.Seed != nil {
 		out.Seed = *v.Seed
 	}
