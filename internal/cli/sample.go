@@ -7,9 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/kafisto/kafisto/internal/imagegrid"
 	"github.com/kafisto/kafisto/internal/job"
@@ -56,7 +53,8 @@ func (c *sampleCommand) Run(s *session) error {
 	if err := errors.Join(savedFlags{Checkpoint: c.Checkpoint, Engine: c.Engine}.check(), c.check()); err != nil {
 		return usage(err)
 	}
-	made, err := job.Sample(s.ctx, v, s.options(quietConsole{s}), s.imageProgress())
+	show := s.stages(stageText, stageObject)
+	made, err := job.Sample(s.ctx, v, s.options(quietConsole{s}), func(done, total int) { show("images", int64(done), int64(total)) })
 	if err != nil {
 		return err
 	}
@@ -89,6 +87,11 @@ func (c *sampleCommand) check() error {
 		return fmt.Errorf("%d images: give 1 to %d", c.Count, most)
 	case c.Columns < 1:
 		return fmt.Errorf("%d columns: give at least 1", c.Columns)
+	}
+	above := filepath.Dir(c.Out + c.Folder) // one of them is empty
+	switch info, err := os.Stat(above); {
+	case err != nil || !info.IsDir():
+		return fmt.Errorf("there is no folder %s to write into: make it, or name another one", short(above))
 	case c.Folder != "":
 		return unused(c.Folder)
 	case !strings.EqualFold(filepath.Ext(c.Out), ".png"):
@@ -107,25 +110,4 @@ func unused(folder string) error {
 		return nil
 	}
 	return fmt.Errorf("%s is there already, and not an empty folder: name another one with --folder", short(folder))
-}
-
-// imageProgress returns what shows how many images are made: a bar on a terminal,
-// elsewhere a line an interval, nothing with --json.
-func (s *session) imageProgress() func(done, total int) {
-	var bar *progressbar.ProgressBar
-	shown := time.Now()
-	return func(done, total int) {
-		switch {
-		case s.json:
-		case terminal(s.stderr):
-			if bar == nil {
-				bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.stderr), progressbar.OptionSetWidth(30),
-					progressbar.OptionSetDescription("images"), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-			}
-			bar.Set(done)
-		case time.Since(shown) >= interval && done < total:
-			fmt.Fprintf(s.stderr, "%d of %d images\n", done, total)
-			shown = time.Now()
-		}
-	}
 }

@@ -93,7 +93,7 @@ func sampleRefuses(t *testing.T, dir, picture, folder string) {
 		{[]string{images, free}, exitFailed, "no images"},
 		{[]string{out, free}, exitFailed, "no run"},
 		{[]string{dir, free, "--checkpoint", checkpointOf(t, images)}, exitFailed, "another model"},
-		{[]string{dir, "--out", filepath.Join(out, "nothere", "a.png")}, exitFailed, "no such file"},
+		{[]string{dir, "--out", filepath.Join(out, "nothere", "a.png")}, exitUsage, "no folder"},
 		{[]string{dir, "--out", picture}, exitUsage, "there already"},
 		{[]string{dir, "--out", filepath.Join(out, "a.jpg")}, exitUsage, ".png"},
 		{[]string{dir, "--folder", folder}, exitUsage, "not an empty folder"},

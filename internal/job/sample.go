@@ -46,11 +46,32 @@ func Sample(ctx context.Context, v Samples, o Options, progress func(done, total
 	if v.Seed != nil {
 		out.Seed = *v.Seed
 	}
-	known := w.store.NumVariables()
-	if out.Images, err = generator.Images(ctx, generator.Latents(out.Seed, v.Count), progress); err != nil {
-		return Sampled{}, err
+	out.Images, err = w.generate(ctx, generator, out.Seed, v.Count, progress)
+	return out, err
+}
+
+// generator prepares the run's generator.
+func (w *opened) generator(dir string) (*task.Generator, error) {
+	s := w.settings
+	if !s.IsGAN() {
+		return nil, fmt.Errorf("job: the run in %s trains %s, which generates no images: name a run of a generative adversarial network", dir, s.Model)
 	}
-	return out, train.SameModel(w.store, known)
+	gan, err := models.GANByName(s.Model, models.GANConfig{Width: s.Width})
+	if err != nil {
+		return nil, err
+	}
+	return task.NewGenerator(w.engine.Backend, w.store, gan, s.Dataset)
+}
+
+// generate makes so many images. A generator that the checkpoint does not hold is an
+// error.
+func (w *opened) generate(ctx context.Context, generator *task.Generator, seed uint64, n int, progress func(done, total int)) (*data.Images, error) {
+	known := w.store.NumVariables()
+	images, err := generator.Images(ctx, generator.Latents(seed, n), progress)
+	if err != nil {
+		return nil, err
+	}
+	return images, train.SameModel(w.store, known)
 }
 
 // gridsInto returns what writes the pictures of a run's progress into its folder; nil
