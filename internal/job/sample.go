@@ -8,7 +8,9 @@ import (
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/imagegrid"
+	"github.com/kafisto/kafisto/internal/task"
 	"github.com/kafisto/kafisto/internal/train"
+	"github.com/kafisto/kafisto/models"
 )
 
 // GridColumns is the number of images side by side in the pictures that a run leaves.
