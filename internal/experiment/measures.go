@@ -19,6 +19,7 @@ var measures = map[string]measure{
 	"top5-error": {"top-5 error, %", ofLast(func(e runlog.Eval) (float64, bool) { return e.Top5Error, classifies(e) })},
 	"loss":       {"validation loss", ofLast(func(e runlog.Eval) (float64, bool) { return e.Loss, e.GAN == nil })},
 	"perplexity": {"validation perplexity", ofLast(perplexity)},
+	"fid":        {"FID", fid},
 	"frechet":    {"Fréchet distance (not FID)", ofLast(frechet)},
 	"test-perplexity": {"test perplexity", func(f Finished) (float64, bool) {
 		if f.last() == nil {
@@ -49,6 +50,20 @@ func frechet(e runlog.Eval) (float64, bool) {
 		return 0, false
 	}
 	return *e.GAN.Frechet, true
+}
+
+// fid is the FID by the reference protocol, which `kafisto fid` has computed of the
+// run's last step.
+func fid(f Finished) (float64, bool) {
+	if f.State.Record == nil {
+		return 0, false
+	}
+	for _, d := range f.State.Record.Frechet {
+		if d.IsFID() && d.Step == f.State.Step {
+			return d.Distance, true
+		}
+	}
+	return 0, false
 }
 
 // MeasureNames are the names that a declaration may use, in alphabetical order.

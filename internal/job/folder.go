@@ -242,6 +242,7 @@ type Record struct {
 	Optimizer map[string]any
 	Log       *runlog.Log
 	Grids     []imagegrid.Grid // pictures of what a GAN made
+	Frechet   []Frechet        // distances that were computed of what a GAN makes
 }
 
 // LoadRun reads a run folder, of a run that goes on too. Without a run the
@@ -259,6 +260,9 @@ func LoadRun(dir string) (Record, error) {
 	if s.IsGAN() {
 		if r.Grids, err = imagegrid.List(filepath.Join(dir, train.SamplesFolder)); err != nil {
 			return Record{}, fmt.Errorf("job: %w", err)
+		}
+		if r.Frechet, err = LoadFrechet(dir); err != nil {
+			return Record{}, err
 		}
 	}
 	for name, into := range map[string]any{AboutFile: &r.About, OptimizerFile: &r.Optimizer} {
