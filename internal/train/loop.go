@@ -65,6 +65,9 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	}
 	began := time.Now()
 	s, err := r.graphs.train(batch)
+	if errors.Is(err, context.Canceled) {
+		return nil // before the step, in its compilation
+	}
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ type run struct {
 	graphs *graphs
 	log    *runlog.Writer
 	step   int64 // done
-	saved  int64 // step of the last checkpoint, -1 for none
+	saved  int64 // step of the last checkpoint, 0 for none
 	progress
 }
 
@@ -102,7 +102,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	r := &run{Config: c, store: model.NewStore(), saved: -1}
+	r := &run{Config: c, store: model.NewStore()}
 	defer r.store.Finalize()
 	if err := r.restore(); err != nil {
 		return Result{}, err
