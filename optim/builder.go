@@ -16,6 +16,7 @@ type Builder struct {
 	settings Settings
 	rate     schedule.Schedule
 	excluded func(v *model.Variable) bool
+	included func(v *model.Variable) bool
 	misused  []string // settings that the algorithm does not have
 	clips    bool
 }
@@ -116,6 +117,13 @@ func (b *Builder) ClipGradientNorm(largest float64) *Builder {
 	return b
 }
 
+// Only restricts the optimizer to the trainable variables for which the function is
+// true: one of two networks in a store, say. Default: all.
+func (b *Builder) Only(include func(*model.Variable) bool) *Builder {
+	b.included = include
+	return b
+}
+
 // Scope names the optimizer's state, which is stored under "optim/<name>".
 // Default "sgd", "adam" or "adamw". Two optimizers that update in one graph
 // need different names.
@@ -144,7 +152,7 @@ func (b *Builder) Done() (*Optimizer, error) {
 	s.LearningRate = b.rate.At(0)
 	s.Scheduled = b.rate != schedule.Constant(s.LearningRate)
 	s.PartialDecay = b.excluded != nil && s.WeightDecay > 0
-	o := &Optimizer{settings: s, rate: b.rate, excluded: b.excluded}
+	o := &Optimizer{settings: s, rate: b.rate, excluded: b.excluded, included: b.included}
 	if s.Algorithm == NameSGD {
 		o.rule = sgd{momentum: s.Momentum, nesterov: s.Nesterov}
 	} else {

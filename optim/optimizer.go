@@ -33,6 +33,7 @@ type Optimizer struct {
 	settings Settings
 	rate     schedule.Schedule
 	excluded func(v *model.Variable) bool
+	included func(v *model.Variable) bool
 	rule     rule
 }
 
@@ -55,7 +56,7 @@ func (o *Optimizer) Settings() Settings { return o.settings }
 // optimizer.Interface. Like all graph building it panics on errors, which
 // model.Exec and train.Trainer return as such.
 func (o *Optimizer) UpdateGraph(scope *model.Scope, g *graph.Graph, loss *graph.Node) {
-	parameters := parametersOf(scope, g)
+	parameters := o.parametersOf(scope, g)
 	o.check(scope, g, loss, parameters)
 	nodes := make([]*graph.Node, len(parameters))
 	for i, v := range parameters {
@@ -182,10 +183,10 @@ func (o *Optimizer) nextStep(scope *model.Scope, g *graph.Graph) *graph.Node {
 // parametersOf returns the variables to be updated, ordered by path. Variables
 // restored from a checkpoint come back as trainable, the random number
 // generator's integer state among them: only floats are parameters.
-func parametersOf(scope *model.Scope, g *graph.Graph) []*model.Variable {
+func (o *Optimizer) parametersOf(scope *model.Scope, g *graph.Graph) []*model.Variable {
 	var parameters []*model.Variable
 	for v := range scope.IterVariables() {
-		if v.Trainable && v.DType().IsFloat() && v.InUseByGraph(g) {
+		if v.Trainable && v.DType().IsFloat() && v.InUseByGraph(g) && (o.included == nil || o.included(v)) {
 			parameters = append(parameters, v)
 		}
 	}

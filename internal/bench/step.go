@@ -26,6 +26,7 @@ var trained = []trainedCase{
 	language("lstm200", "tiny-lstm"),
 	language("lstm1500", "larger-lstm"),
 	language("transformer", "tiny-transformer"),
+	gan("dcgan"),
 }
 
 // trainedCase is something that is trained.
@@ -33,6 +34,7 @@ type trainedCase struct {
 	name, unit string
 	batch      int                                                       // where none is asked for
 	items      int                                                       // in an example: 1 image, 35 words
+	gan        bool                                                      // whether two networks are trained, each with its optimizer
 	problem    func(batch int) (train.Problem, error)                    // on made-up data
 	next       func(batch int) func() (inputs, labels []*tensors.Tensor) // gives the same batch again and again, in new tensors
 }
@@ -113,7 +115,7 @@ func (t trainedCase) prepare(_ context.Context, e *engine.Engine, o Options) (*w
 	if err != nil {
 		return nil, err
 	}
-	optimizer, err := newOptimizer(o.Optimizer)
+	optimizer, err := newOptimizer(o.Optimizer, t.gan)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +137,14 @@ func (t trainedCase) prepare(_ context.Context, e *engine.Engine, o Options) (*w
 var benchRates = map[string]float64{"sgd": 0.01}
 
 // newOptimizer is the optimizer as `kafisto train` has it by default, weight
-// decay included.
-func newOptimizer(name string) (train.Optimizer, error) {
+// decay included, or a GAN's two, with the paper's settings of KaFiStO for them.
+func newOptimizer(name string, gan bool) (train.Optimizer, error) {
 	settings := job.Defaults()
 	settings.Optimizer = name
+	if gan {
+		settings.Model, settings.CriticSteps = "dcgan", 1
+		settings.Target, settings.VelocityDecay = "offset:4", new(0.5)
+	}
 	if rate, ok := benchRates[name]; ok {
 		settings.LearningRate = &rate
 	}

@@ -29,6 +29,10 @@ type Declaration struct {
 	// Seeds are how many seeds (1, 2, ...) the paper's numbers are means of.
 	Seeds    int      `json:"seeds"`
 	Settings settings `json:"settings"`
+	// Classifier are the settings of a run of an image classifier, by whose features
+	// the runs, of GANs, measure the Fréchet distance; none for no such run. It is
+	// not scaled down, and is done before the others.
+	Classifier settings `json:"classifier"`
 	// Short are the settings that scale the experiment down to minutes, and
 	// ShortNote says so in words.
 	Short     settings `json:"short"`
@@ -76,9 +80,11 @@ type Figure struct {
 // settings are a run's settings by flag name, numbers as json.Number.
 type settings map[string]any
 
-// Number is a number that the paper prints: a value, "diverge", or null.
+// Number is a number that the paper prints: a value, a mean with its standard
+// deviation, as [78.21, 15.91], "diverge", or null.
 type Number struct {
 	Value    *float64 // nil for none
+	SD       *float64 // nil for none
 	Diverged bool
 }
 
@@ -87,6 +93,17 @@ func (n *Number) UnmarshalJSON(text []byte) error {
 	*n = Number{}
 	if string(text) == `"diverge"` {
 		n.Diverged = true
+		return nil
+	}
+	if bytes.HasPrefix(text, []byte("[")) {
+		var pair []float64
+		if err := json.Unmarshal(text, &pair); err != nil {
+			return err
+		}
+		if len(pair) != 2 {
+			return fmt.Errorf("a number of the paper is %.40s: a mean with its standard deviation is two numbers", text)
+		}
+		n.Value, n.SD = &pair[0], &pair[1]
 		return nil
 	}
 	return json.Unmarshal(text, &n.Value)
@@ -134,7 +151,8 @@ func Parse(r io.Reader) (Declaration, error) {
 			return Declaration{}, err
 		}
 	}
-	return d, nil
+	_, err = d.classifier()
+	return d, err
 }
 
 // check reports the first thing that does not fit, settings apart.
@@ -209,7 +227,11 @@ func (d Declaration) PaperText(row, column int) string {
 		case n.Diverged:
 			parts = append(parts, "diverge")
 		case n.Value != nil:
-			parts = append(parts, fmt.Sprint(*n.Value))
+			text := fmt.Sprint(*n.Value)
+			if n.SD != nil {
+				text += fmt.Sprint(" ± ", *n.SD)
+			}
+			parts = append(parts, text)
 		}
 	}
 	return strings.Join(parts, " / ")
@@ -240,6 +262,15 @@ func (d Declaration) resolve(profile Profile, row, column int) (job.Settings, er
 	if profile == Short {
 		layers = append(layers, d.Short, r.Short, c.Short)
 	}
+	s, err := merged(layers...)
+	if err != nil {
+		return s, fmt.Errorf("experiment: %s, row %d (%s): %w", d.Name, row+1, strings.Join(r.Keys, ", "), err)
+	}
+	return s, nil
+}
+
+// merged puts layers of settings on top of each other, and those on the defaults.
+func merged(layers ...settings) (job.Settings, error) {
 	s := job.Defaults()
 	for _, layer := range layers {
 		text, err := json.Marshal(layer)
@@ -247,11 +278,8 @@ func (d Declaration) resolve(profile Profile, row, column int) (job.Settings, er
 			s, err = s.Merge(bytes.NewReader(text))
 		}
 		if err != nil {
-			return s, fmt.Errorf("experiment: %s, row %d (%s): %w", d.Name, row+1, strings.Join(r.Keys, ", "), err)
+			return s, err
 		}
 	}
-	if err := s.Check(); err != nil {
-		return s, fmt.Errorf("experiment: %s, row %d (%s): %w", d.Name, row+1, strings.Join(r.Keys, ", "), err)
-	}
-	return s, nil
+	return s, s.Check()
 }

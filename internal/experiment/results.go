@@ -122,7 +122,7 @@ func (r Result) row(row int) paper.Row {
 		for i, name := range d.Measures {
 			cell := newCell(runs, measures[name])
 			if numbers != nil {
-				cell.Paper, cell.PaperDiverged = numbers[i].Value, numbers[i].Diverged
+				cell.Paper, cell.PaperSD, cell.PaperDiverged = numbers[i].Value, numbers[i].SD, numbers[i].Diverged
 			}
 			line.Cells = append(line.Cells, cell)
 		}
@@ -202,7 +202,7 @@ func (r Result) Records() []job.Record {
 			continue
 		}
 		record := *f.State.Record
-		record.Settings.Engine, record.Settings.DataDir = "", "" // the log has the engine
+		record.Settings.Engine, record.Settings.DataDir, record.Settings.Features = "", "", "" // the log has the engine and names the features
 		record.About.Group = r.Declaration.label(f.Row, f.Column)
 		records = append(records, record)
 	}

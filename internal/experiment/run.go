@@ -79,6 +79,9 @@ func (g *Grid) LookForData(ctx context.Context, o Options, fetch bool) (missing 
 
 // Run does what is left of the grid, see grid.Do.
 func (g *Grid) Run(ctx context.Context, o Options) error {
+	if err := g.trainClassifiers(ctx, o); err != nil {
+		return err
+	}
 	var runs []grid.Run
 	for _, c := range slices.DeleteFunc(g.Runs(), g.NoData) {
 		runs = append(runs, grid.Run{Folder: c.Folder, Settings: c.Settings})

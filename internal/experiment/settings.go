@@ -14,7 +14,7 @@ import (
 func changed(s job.Settings) map[string]string {
 	out, defaults := map[string]string{}, job.Defaults().Map()
 	for name, value := range s.Map() {
-		if value != defaults[name] && !slices.Contains([]string{"seed", "engine", "data-dir"}, name) {
+		if value != defaults[name] && !slices.Contains([]string{"seed", "engine", "data-dir", "features"}, name) {
 			out[name] = fmt.Sprint(value)
 		}
 	}

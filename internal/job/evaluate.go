@@ -115,7 +115,7 @@ func Evaluate(ctx context.Context, e Evaluation, o Options) ([]runlog.Eval, erro
 	if err != nil {
 		return nil, err
 	}
-	evals, err := train.Evaluate(ctx, w.engine.Backend, w.store, problem)
+	evals, err := train.Evaluate(ctx, w.engine.Backend, w.store, problem, w.saved.Manifest.Step)
 	for i := range evals {
 		evals[i].Step = w.saved.Manifest.Step
 		evals[i].Epoch = float64(evals[i].Step) / float64(problem.StepsPerEpoch)

@@ -172,7 +172,7 @@ func Compatible(dir string, s Settings) error {
 // the schedule follows it.
 var (
 	length = []string{"epochs", "steps"}
-	place  = []string{"engine", "data-dir"}
+	place  = []string{"engine", "data-dir", "features"}
 )
 
 // Obstacle says in which setting b cannot go on with a run of a; "" if it can,

@@ -22,28 +22,41 @@ func (s Settings) initialRate() float64 { return or(s.LearningRate, paperRates[s
 // OptimizerNames lists the optimizers that settings may name.
 func OptimizerNames() []string { return []string{"kafisto", "sgd", "adam", "adamw"} }
 
-// NewOptimizer builds the optimizer of the settings for a run of so many steps.
+// NewOptimizer builds the optimizer of the settings for a run of so many steps; for a
+// GAN, both of its optimizers.
 func NewOptimizer(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, error) {
+	if s.IsGAN() {
+		return newRivals(s, stepsPerEpoch, steps)
+	}
+	return newOptimizer(s, "", stepsPerEpoch, steps)
+}
+
+// newOptimizer builds an optimizer of the variables of a network, which names its
+// state too; "" is of all.
+func newOptimizer(s Settings, network string, stepsPerEpoch, steps int64) (train.Optimizer, error) {
 	rates, err := newSchedule(s, s.initialRate(), stepsPerEpoch, steps)
 	if err != nil {
 		return train.Optimizer{}, err
 	}
 	switch s.Optimizer {
 	case "kafisto":
-		return newKaFiStO(s, rates)
+		return newKaFiStO(s, network, rates)
 	case "sgd":
-		return newBaseline(s, rates, optim.SGD().Momentum(s.Momentum).Nesterov(s.Nesterov))
+		return newBaseline(s, network, rates, optim.SGD().Momentum(s.Momentum).Nesterov(s.Nesterov))
 	case "adam":
-		return newBaseline(s, rates, optim.Adam().Betas(s.Beta1, s.Beta2).Epsilon(s.Epsilon))
+		return newBaseline(s, network, rates, optim.Adam().Betas(s.Beta1, s.Beta2).Epsilon(s.Epsilon))
 	case "adamw":
-		return newBaseline(s, rates, optim.AdamW().Betas(s.Beta1, s.Beta2).Epsilon(s.Epsilon))
+		return newBaseline(s, network, rates, optim.AdamW().Betas(s.Beta1, s.Beta2).Epsilon(s.Epsilon))
 	default:
 		return train.Optimizer{}, fmt.Errorf("settings: unknown optimizer %q: use one of %s", s.Optimizer, strings.Join(OptimizerNames(), ", "))
 	}
 }
 
-func newBaseline(s Settings, rates schedule.Schedule, b *optim.Builder) (train.Optimizer, error) {
+func newBaseline(s Settings, network string, rates schedule.Schedule, b *optim.Builder) (train.Optimizer, error) {
 	b.LearningRateSchedule(rates).WeightDecay(s.WeightDecay)
+	if network != "" {
+		b.Only(variablesOf(network)).Scope(s.Optimizer + "-" + network)
+	}
 	if s.ClipNorm != 0 {
 		b.ClipGradientNorm(s.ClipNorm)
 	}
@@ -57,7 +70,7 @@ func newBaseline(s Settings, rates schedule.Schedule, b *optim.Builder) (train.O
 	return train.Baseline(s.Optimizer, o), nil
 }
 
-func newKaFiStO(s Settings, rates schedule.Schedule) (train.Optimizer, error) {
+func newKaFiStO(s Settings, network string, rates schedule.Schedule) (train.Optimizer, error) {
 	b := kafisto.New().Algorithm(kafisto.Algorithm(s.Algorithm)).Variant(kafisto.Variant(s.Variant))
 	defaults, err := b.Done()
 	if err != nil {
@@ -82,6 +95,9 @@ func newKaFiStO(s Settings, rates schedule.Schedule) (train.Optimizer, error) {
 	}
 	if !s.DecayBiases {
 		b.ExcludeFromDecay(kafisto.BiasesAndNorms)
+	}
+	if network != "" {
+		b.Only(variablesOf(network)).Scope(s.Optimizer + "-" + network)
 	}
 	if s.WholeNetwork {
 		b.WholeNetwork()

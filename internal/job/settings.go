@@ -33,6 +33,9 @@ type Settings struct {
 	Width         int     `json:"width" default:"0" group:"task" help:"Channels of an image network's first stage, with which all others grow and shrink, or of a language model's layers; 0 is the network's own."`
 	Dropout       float64 `json:"dropout" default:"0.65" group:"task" help:"Language models: share of values that training drops, 0.65 in the paper."`
 	Window        int     `json:"window" default:"35" group:"task" help:"Language models: words of backpropagation through time."`
+	CriticSteps   int     `json:"critic-steps" default:"5" group:"task" help:"GANs: steps of the critic for one of the generator; the paper has 1 and 5."`
+	Generated     int     `json:"generated" default:"2000" group:"task" help:"GANs: images that an evaluation generates."`
+	Features      string  `json:"features" default:"" type:"path" group:"task" help:"GANs: folder of a run of an image classifier on the same data set, by whose features evaluations measure the Fréchet distance; empty measures none."`
 	Initializer   string  `json:"initializer" default:"default" group:"task" help:"Starting values of convolutions and linear weights: ${initializers}; default is the network's own."`
 	Epochs        int64   `json:"epochs" default:"3" group:"task" help:"Passes over the training data."`
 	Steps         int64   `json:"steps" default:"0" group:"task" help:"Training steps, in place of whole epochs; 0 trains whole epochs."`
@@ -48,6 +51,8 @@ type Settings struct {
 
 	Optimizer            string   `json:"optimizer" default:"kafisto" group:"optimizer" help:"Optimizer: ${optimizers}."`
 	LearningRate         *float64 `json:"learning-rate,omitempty" group:"optimizer" help:"Learning rate. Default: the paper's, kafisto 1, sgd 0.1, adam and adamw 0.0003."`
+	CriticOptimizer      string   `json:"critic-optimizer" default:"" group:"optimizer" help:"GANs: the critic's optimizer; empty is the generator's, with its learning rate."`
+	CriticLearningRate   *float64 `json:"critic-learning-rate,omitempty" group:"optimizer" help:"GANs: the critic's learning rate. Default: the generator's, or that of its own optimizer."`
 	Schedule             string   `json:"schedule" default:"constant" group:"optimizer" help:"Schedule: ${schedules}."`
 	ScheduleEvery        float64  `json:"schedule-every" default:"30" group:"optimizer" help:"Step schedule: epochs between decreases."`
 	ScheduleFactor       float64  `json:"schedule-factor" default:"0.1" group:"optimizer" help:"Step schedule: what the learning rate is multiplied by."`
@@ -92,7 +97,7 @@ var defaults = sync.OnceValue(func() (s Settings) {
 func Vars() kong.Vars {
 	return kong.Vars{
 		"datasets":     strings.Join(data.Names(), ", "),
-		"models":       strings.Join(models.Names(), ", ") + "; for texts " + strings.Join(models.LanguageNames(), ", "),
+		"models":       strings.Join(models.Names(), ", ") + "; for texts " + strings.Join(models.LanguageNames(), ", ") + "; GANs " + strings.Join(models.GANNames(), ", "),
 		"initializers": strings.Join(initializerNames(), ", "),
 		"engines":      "auto, go, xla:cpu or xla:cuda",
 		"optimizers":   strings.Join(OptimizerNames(), ", "),
@@ -162,6 +167,7 @@ func (s Settings) Check() error {
 		value, min int64
 	}{
 		{"epochs", s.Epochs, 1}, {"steps", s.Steps, 0}, {"batch-size", int64(s.BatchSize), 1}, {"window", int64(s.Window), 1},
+		{"critic-steps", int64(s.CriticSteps), 1}, {"generated", int64(s.Generated), 2},
 		{"train-examples", int64(s.TrainExamples), 0}, {"eval-examples", int64(s.EvalExamples), 0},
 		{"eval-every", s.EvalEvery, 0}, {"save-every", s.SaveEvery, 0},
 	} {

@@ -12,8 +12,7 @@ import (
 	"github.com/kafisto/kafisto/nn"
 )
 
-// IsLanguage tells whether the settings' task is language modelling; otherwise it
-// is image classification.
+// IsLanguage tells whether the settings' task is language modelling.
 func (s Settings) IsLanguage() bool {
 	info, err := data.Describe(s.Dataset)
 	return err == nil && info.Kind == data.KindText
@@ -33,16 +32,24 @@ func (s Settings) checkTask() error {
 			return fmt.Errorf("%w (%s is text)", err, s.Dataset)
 		case s.Augment:
 			return fmt.Errorf("settings: augment is set, but %s is text: augmentation is for images", s.Dataset)
+		case s.ganSetting() != "":
+			return fmt.Errorf("settings: %s is set, but %s is no GAN: leave it out", s.ganSetting(), s.Model)
 		case s.Initializer != own.Initializer:
 			return fmt.Errorf("settings: initializer is %s, but language models have their own starting values: leave it at %s", s.Initializer, own.Initializer)
 		}
 		return nil
+	}
+	if s.IsGAN() {
+		return s.checkGAN()
 	}
 	if _, err := models.ByName(s.Model, models.Config{Classes: info.Classes, Width: s.Width}); err != nil {
 		return fmt.Errorf("%w (%s is images)", err, s.Dataset)
 	}
 	if s.Dropout != own.Dropout || s.Window != own.Window {
 		return fmt.Errorf("settings: dropout is %g and window %d, but they are for language models: leave them at %g and %d", s.Dropout, s.Window, own.Dropout, own.Window)
+	}
+	if name := s.ganSetting(); name != "" {
+		return fmt.Errorf("settings: %s is set, but %s is no GAN: leave it out", name, s.Model)
 	}
 	_, err = s.initializer()
 	return err
@@ -79,6 +86,9 @@ func (s Settings) StepsPerEpoch() (int64, error) {
 	if info.Kind == data.KindText {
 		return int64(max(examples/s.BatchSize-1, 0) / s.Window), nil // as data.Windows.Steps
 	}
+	if s.IsGAN() {
+		return int64(examples / s.BatchSize / s.CriticSteps), nil
+	}
 	return int64(examples / s.BatchSize), nil
 }
 
@@ -91,6 +101,9 @@ func findProblem(ctx context.Context, s Settings, o Options, r reading) (train.P
 	folder, err := FindData(ctx, s, o)
 	if err != nil {
 		return train.Problem{}, err
+	}
+	if s.IsGAN() {
+		return ganTask(s, o, folder).Problem()
 	}
 	if s.IsLanguage() {
 		return task.Language{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
@@ -17,10 +16,10 @@ import (
 	"github.com/kafisto/kafisto/models"
 )
 
-// Scopes of a GAN's networks.
+// Scopes of a GAN's networks in the store.
 const (
-	generatorScope = "generator"
-	criticScope    = "critic"
+	GeneratorScope = "generator"
+	CriticScope    = "critic"
 )
 
 // generatorBatch is the number of images that a Generator makes at once.
@@ -43,7 +42,7 @@ func NewGenerator(backend compute.Backend, store *model.Store, gan models.GAN, d
 		return nil, err
 	}
 	fn := kafisto.Model(nil, func(scope *model.Scope, latents *graph.Node) *graph.Node {
-		return gan.Generate(scope.In(generatorScope), latents)
+		return gan.Generate(scope.In(GeneratorScope), latents)
 	})
 	exec, err := model.NewExec(backend, store, func(scope *model.Scope, latents *graph.Node) *graph.Node {
 		scope.SetTraining(latents.Graph(), false)
@@ -58,22 +57,24 @@ func NewGenerator(backend compute.Backend, store *model.Store, gan models.GAN, d
 
 // Latents draws what n images are made of, standard normal numbers [n,
 // models.GAN.Latent]: those of the first images do not depend on n.
-func (g *Generator) Latents(seed uint64, n int) []float32 {
-	random := rand.New(rand.NewPCG(seed, 0x6b61666973746f)) // apart from other uses of the seed
-	out := make([]float32, n*g.gan.Latent)
-	for i := range out {
-		out[i] = float32(random.NormFloat64())
-	}
-	return out
-}
+func (g *Generator) Latents(seed uint64, n int) []float32 { return latentsOf(seed, n, g.gan.Latent) }
 
 // Images makes an image of each vector of latents, [n, models.GAN.Latent]. An
 // image depends on its vector alone. After each batch progress, unless it is nil, is
 // told how many there are. Cancelling ctx is an error that wraps train.ErrStopped.
 func (g *Generator) Images(ctx context.Context, latents []float32, progress func(done, total int)) (*data.Images, error) {
+	canvases, err := g.Canvases(ctx, latents, progress)
+	if err != nil {
+		return nil, err
+	}
+	return g.like.OffCanvas(canvases)
+}
+
+// Canvases is Images in the network's form: squares in three channels.
+func (g *Generator) Canvases(ctx context.Context, latents []float32, progress func(done, total int)) (*data.Images, error) {
 	width, size := g.gan.Latent, g.gan.Size
 	n := len(latents) / width
-	canvases := &data.Images{Name: g.like.Name, Height: size, Width: size, Channels: 3, Pixels: make([]byte, 0, n*size*size*3), Labels: make([]int32, n)}
+	canvases := &data.Images{Name: g.like.Name, Classes: g.like.Classes, Height: size, Width: size, Channels: 3, Pixels: make([]byte, 0, n*size*size*3), Labels: make([]int32, n)}
 	batch := make([]float32, generatorBatch*width) // the last one is as large as all, so that nothing is compiled for it
 	for done := 0; done < n; done += generatorBatch {
 		if ctx.Err() != nil {
@@ -92,7 +93,7 @@ func (g *Generator) Images(ctx context.Context, latents []float32, progress func
 			progress(done+count, n)
 		}
 	}
-	return g.like.OffCanvas(canvases)
+	return canvases, nil
 }
 
 // make runs the generator for a batch.

@@ -53,12 +53,12 @@ func TestEvaluationDoesNotDependOnReading(t *testing.T) {
 		for _, reading := range [][2]int{{1, 30}, {20, 35}, {7, 13}, {3000, 4000}} {
 			l.EvalStreams, l.EvalWindow = reading[0], reading[1]
 			if want == nil { // make the variables
-				if _, err := train.Evaluate(t.Context(), backend, store, l.mustProblem(t)); !errors.Is(err, train.ErrOtherModel) {
+				if _, err := train.Evaluate(t.Context(), backend, store, l.mustProblem(t), 0); !errors.Is(err, train.ErrOtherModel) {
 					t.Fatalf("evaluation without variables: %v", err)
 				}
 				enlarge(t, store)
 			}
-			got, err := train.Evaluate(t.Context(), backend, store, l.mustProblem(t))
+			got, err := train.Evaluate(t.Context(), backend, store, l.mustProblem(t), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,33 +12,27 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/kafisto/kafisto"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
 // evaluate runs all splits over the posterior parameters. When ctx is cancelled
 // meanwhile, nothing is recorded: a resumed run evaluates again.
 func (r *run) evaluate(ctx context.Context) error {
-	var first *runlog.Eval
-	var all []runlog.Eval
-	for _, split := range r.Problem.Splits {
-		e, err := r.graphs.evaluateSplit(ctx, r.Problem, split)
+	all, err := r.trained.evaluate(ctx, r.step)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		e := &all[i]
 		e.Step, e.Epoch = r.step, float64(r.step)/float64(r.Problem.StepsPerEpoch)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
-			return r.diverged(r.step, fmt.Sprintf("the %s loss is %g", split.Name, e.Loss))
+			return r.diverged(r.step, fmt.Sprintf("the %s loss is %g", e.Split, e.Loss))
 		}
-		if what := r.aboveBound(split.Name+" loss", e.Loss); what != "" {
+		if what := r.aboveBound(e.Split+" loss", e.Loss); what != "" {
 			return r.diverged(r.step, what)
-		}
-		all = append(all, e)
-		if first == nil {
-			first = &e
 		}
 	}
 	for _, e := range all {
@@ -47,19 +41,44 @@ func (r *run) evaluate(ctx context.Context) error {
 		}
 		r.Console.Eval(e)
 	}
-	r.Evaluated, r.Last = r.step, first
-	if first != nil && (r.Best == nil || better(r.Problem, *first, *r.Best)) {
-		r.Best = first
+	r.Evaluated = r.step
+	if len(all) > 0 {
+		r.Last = &all[0]
+		if r.Best == nil || better(r.Problem, all[0], *r.Best) {
+			r.Best = &all[0]
+		}
 	}
 	return nil
 }
 
-// better compares evaluations by top-1 error where there is one, then by loss.
+// better compares evaluations by top-1 error where there is one, then by loss. Those
+// of rivals are compared by the Fréchet distance where there is one, and the newer is
+// better where there is none, since the losses tell nothing.
 func better(p Problem, a, b runlog.Eval) bool {
+	if p.Rivals != nil {
+		return a.GAN.Frechet == nil || b.GAN.Frechet == nil || *a.GAN.Frechet < *b.GAN.Frechet
+	}
 	if p.Wrong != nil && a.Top1Error != b.Top1Error {
 		return a.Top1Error < b.Top1Error
 	}
 	return a.Loss < b.Loss
+}
+
+// evaluate evaluates the store's parameters over the problem's splits, up to the
+// first that has diverged.
+func (g *graphs) evaluate(ctx context.Context, _ int64) ([]runlog.Eval, error) {
+	var all []runlog.Eval
+	for _, split := range g.problem.Splits {
+		e, err := g.evaluateSplit(ctx, g.problem, split)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
+			break
+		}
+	}
+	return all, nil
 }
 
 // evaluateSplit evaluates the store's parameters over a whole split. Step and
@@ -76,7 +95,7 @@ func (g *graphs) evaluateSplit(ctx context.Context, p Problem, split Split) (run
 	if p.Carry != nil {
 		carried = p.Carry()
 	}
-	defer func() { Batch{Inputs: carried}.finalize() }()
+	defer func() { Batch{Inputs: carried}.Finalize() }()
 	var loss, count, top1, top5 float64
 	for {
 		batch, err := stream.Next()
@@ -115,34 +134,50 @@ func (g *graphs) evaluateSplit(ctx context.Context, p Problem, split Split) (run
 	return e, nil
 }
 
-// Evaluate evaluates variables, as a checkpoint has them, over the problem's
-// splits, and returns one record a split, without step and epoch. Variables that
-// are not those of the model are an error, see SameModel. When ctx is cancelled
-// the error is ErrStopped.
-func Evaluate(ctx context.Context, backend compute.Backend, store *model.Store, p Problem) ([]runlog.Eval, error) {
-	var g graphs
-	var err error
-	if g.evaluate, err = newEvaluation(backend, store, p, kafisto.Model(nil, p.Model), &g.inputs); err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+// Evaluate evaluates variables, as a checkpoint has them after that many steps, over
+// the problem's splits, and returns one record a split, without step and epoch.
+// Variables that are not those of the model are an error, see SameModel. When ctx is
+// cancelled the error is ErrStopped.
+func Evaluate(ctx context.Context, backend compute.Backend, store *model.Store, p Problem, step int64) ([]runlog.Eval, error) {
+	evaluate, done, err := evaluation(backend, store, p)
+	if err != nil {
+		return nil, err
 	}
-	defer g.evaluate.Finalize()
-	known := store.NumVariables()
-	g.check = func() error { return SameModel(store, known) }
-	var all []runlog.Eval
-	for _, split := range p.Splits {
-		e, err := g.evaluateSplit(ctx, p, split)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("train: %w in the evaluation of the %s split: nothing was changed", ErrStopped, split.Name)
-		}
-		if err != nil {
-			return nil, err
-		}
+	defer done()
+	all, err := evaluate(ctx, step)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("train: %w in the evaluation: nothing was changed", ErrStopped)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
 		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
-			return nil, fmt.Errorf("train: the %s loss is %g: the run has diverged", split.Name, e.Loss)
+			return nil, fmt.Errorf("train: the %s loss is %g: the run has diverged", e.Split, e.Loss)
 		}
-		all = append(all, e)
 	}
 	return all, nil
+}
+
+// evaluation prepares what evaluates a store that must not get other variables.
+func evaluation(backend compute.Backend, store *model.Store, p Problem) (evaluate func(context.Context, int64) ([]runlog.Eval, error), done func(), err error) {
+	known := store.NumVariables()
+	check := func() error { return SameModel(store, known) }
+	if p.Rivals != nil {
+		assessment, err := p.Rivals.Assess(backend, store)
+		if err != nil {
+			return nil, nil, err
+		}
+		return func(ctx context.Context, step int64) ([]runlog.Eval, error) {
+			e, err := assessment.Evaluate(ctx, step)
+			return []runlog.Eval{e}, errors.Join(err, check())
+		}, assessment.Close, nil
+	}
+	g := &graphs{problem: p, check: check}
+	if g.reads, err = newEvaluation(backend, store, p, &g.inputs); err != nil {
+		return nil, nil, fmt.Errorf("train: %w", err)
+	}
+	return g.evaluate, g.reads.Finalize, nil
 }
 
 // SameModel returns an error, ErrOtherModel, if a store that held so many

@@ -1,56 +1,89 @@
 package train
 
 import (
+	"context"
 	"fmt"
-	"math"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	gomlx "github.com/gomlx/gomlx/ml/train"
 
 	"github.com/kafisto/kafisto"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
-// graphs holds the compiled training and evaluation steps of a run.
-type graphs struct {
-	step, evaluate *model.Exec
-	inputs         int          // of the batch that is passed on: graphs are built with it
-	check          func() error // of the variables after a batch of an evaluation; nil in a run
+// trained is what a run trains: the compiled graphs of one network or of rivals.
+type trained interface {
+	// train does one step, frees the batch and returns the step's record.
+	train(b Batch) (runlog.Step, error)
+	// evaluate evaluates the store's parameters after that many steps, and returns
+	// one record a split. Step and epoch are for the caller to set.
+	evaluate(ctx context.Context, step int64) ([]runlog.Eval, error)
+	// close frees the compiled graphs.
+	close()
 }
 
-// newGraphs prepares the graphs; they are built and compiled with their first
-// batch.
+// prepare prepares the graphs of a problem; they are built and compiled when they
+// are used first.
+func prepare(backend compute.Backend, store *model.Store, p Problem, o Optimizer) (trained, error) {
+	if p.Rivals != nil {
+		return newDuel(backend, store, p, o)
+	}
+	return newGraphs(backend, store, p, o)
+}
+
+// graphs holds the compiled training and evaluation steps of one network.
+type graphs struct {
+	problem     Problem
+	step, reads *model.Exec
+	inputs      int          // of the batch that is passed on: graphs are built with it
+	check       func() error // of the variables after a batch of an evaluation; nil in a run
+}
+
 func newGraphs(backend compute.Backend, store *model.Store, p Problem, o Optimizer) (*graphs, error) {
-	var made graphs
-	modelFn := kafisto.Model(o.Interface, p.Model)
-	lossFn := kafisto.Loss(o.Interface, p.Losses)
+	made := graphs{problem: p}
+	var err error
+	if made.step, err = newStep(backend, store, Side{Model: p.Model, Losses: p.Losses}, o, &made.inputs); err == nil {
+		made.reads, err = newEvaluation(backend, store, p, &made.inputs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return &made, nil
+}
+
+// newStep prepares the training step of a network, of batches with so many inputs:
+// it returns a vector of the loss, what the side tells, and the optimizer's report.
+func newStep(backend compute.Backend, store *model.Store, side Side, o Optimizer, inputs *int) (*model.Exec, error) {
+	modelFn := kafisto.Model(o.Interface, side.Model)
+	lossFn := kafisto.Loss(o.Interface, side.Losses)
 	step, err := model.NewExec(backend, store, func(scope *model.Scope, batch []*graph.Node) *graph.Node {
 		g := batch[0].Graph()
 		scope.SetTraining(g, true)
-		inputs, labels := batch[:made.inputs], batch[made.inputs:]
-		loss := lossFn(labels, modelFn(scope, nil, inputs))
+		predictions := modelFn(scope, nil, batch[:*inputs])
+		loss := lossFn(batch[*inputs:], predictions)
 		o.UpdateGraph(scope, g, loss)
-		return graph.Stack(append([]*graph.Node{float64Of(loss)}, o.report(g)...), 0)
+		values := []*graph.Node{float64Of(loss)}
+		if side.Tell != nil {
+			for _, value := range side.Tell(predictions) {
+				values = append(values, float64Of(value))
+			}
+		}
+		return graph.Stack(append(values, o.report(g)...), 0)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, err
 	}
-	evaluate, err := newEvaluation(backend, store, p, modelFn, &made.inputs)
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
-	}
-	made.step, made.evaluate = step.WithName("training step"), evaluate
-	return &made, nil
+	return step.WithName("training step"), nil
 }
 
 // newEvaluation prepares the evaluation step, of batches with so many inputs: it
 // returns a vector of the sum of the losses, their number and, where they mean
 // something, the numbers of wrong guesses, and then what is carried.
-func newEvaluation(backend compute.Backend, store *model.Store, p Problem, modelFn gomlx.ModelFn, inputs *int) (*model.Exec, error) {
+func newEvaluation(backend compute.Backend, store *model.Store, p Problem, inputs *int) (*model.Exec, error) {
+	modelFn := kafisto.Model(nil, p.Model)
 	evaluate, err := model.NewExec(backend, store, func(scope *model.Scope, batch []*graph.Node) []*graph.Node {
 		scope.SetTraining(batch[0].Graph(), false)
 		predictions := modelFn(scope, nil, batch[:*inputs])
@@ -87,15 +120,14 @@ func counted(losses *graph.Node, labels []*graph.Node) (sum, count *graph.Node) 
 
 func float64Of(x *graph.Node) *graph.Node { return graph.ConvertDType(x, dtypes.Float64) }
 
-// close frees the compiled graphs.
 func (g *graphs) close() {
 	g.step.Finalize()
-	g.evaluate.Finalize()
+	g.reads.Finalize()
 }
 
-// train does one step and returns its record.
 func (g *graphs) train(b Batch) (runlog.Step, error) {
-	values, _, err := g.call(g.step, b)
+	g.inputs = len(b.Inputs)
+	values, _, err := call(g.step, b)
 	if err != nil {
 		return runlog.Step{}, err
 	}
@@ -106,14 +138,14 @@ func (g *graphs) train(b Batch) (runlog.Step, error) {
 // returns the sums of newEvaluation, and what is carried on from it.
 func (g *graphs) evaluateBatch(b Batch, carried []*tensors.Tensor) (sums []float64, next []*tensors.Tensor, err error) {
 	b.Inputs = append(b.Inputs[:len(b.Inputs):len(b.Inputs)], carried...)
-	return g.call(g.evaluate, b)
+	g.inputs = len(b.Inputs)
+	return call(g.reads, b)
 }
 
 // call runs a graph that returns a Float64 vector and perhaps more, and frees the
 // batch.
-func (g *graphs) call(exec *model.Exec, b Batch) (values []float64, more []*tensors.Tensor, err error) {
-	defer b.finalize()
-	g.inputs = len(b.Inputs)
+func call(exec *model.Exec, b Batch) (values []float64, more []*tensors.Tensor, err error) {
+	defer b.Finalize()
 	out, err := exec.Exec(b.arguments()...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)
@@ -121,27 +153,8 @@ func (g *graphs) call(exec *model.Exec, b Batch) (values []float64, more []*tens
 	defer out[0].FinalizeAll() //nolint:errcheck // it was read
 	values, err = tensors.CopyFlatData[float64](out[0])
 	if err != nil {
-		Batch{Inputs: out[1:]}.finalize()
+		Batch{Inputs: out[1:]}.Finalize()
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
 	return values, out[1:], nil
-}
-
-// finite tells which quantity of a step is not finite, "" if all are.
-func finite(s runlog.Step) string {
-	quantities := map[string]float64{"loss": s.Loss, "gradient norm": s.GradientNorm, "effective learning rate": s.LearningRate[0] + s.LearningRate[1] + s.LearningRate[2]}
-	order := []string{"loss", "gradient norm", "effective learning rate"}
-	if f := s.Filter; f != nil {
-		order = append(order, "measurement noise R", "state noise qx", "posterior covariance P")
-		quantities["measurement noise R"], quantities["state noise qx"] = f.R, f.Qx
-		for _, p := range f.P {
-			quantities["posterior covariance P"] += p
-		}
-	}
-	for _, name := range order {
-		if v := quantities[name]; math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Sprintf("the %s is %g", name, v)
-		}
-	}
-	return ""
 }

@@ -29,7 +29,8 @@ func (r *run) loop(ctx context.Context) error {
 		}
 		stopped := ctx.Err() != nil
 		best := r.Best != nil && r.Best.Step == r.step
-		if (r.due(r.SaveEvery) || best || stopped) && r.saved < r.step {
+		nothing := stopped && r.step == 0 // variables may have no values yet
+		if (r.due(r.SaveEvery) || best || stopped) && r.saved < r.step && !nothing {
 			if err := r.save(); err != nil {
 				return err
 			}
@@ -46,9 +47,10 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// due tells whether something that happens every so many steps is due now.
+// due tells whether something that happens every so many steps is due now. Rivals
+// are evaluated before the first step too: to compare with.
 func (r *run) due(every int64) bool {
-	return r.step > 0 && (r.step%every == 0 || r.step >= r.Steps)
+	return (r.step > 0 || r.Problem.Rivals != nil) && (r.step%every == 0 || r.step >= r.Steps)
 }
 
 // trainStep does one step, or none when ctx is cancelled.
@@ -56,7 +58,7 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	batch, err := batches.Next()
 	if ctx.Err() != nil {
 		if err == nil {
-			batch.finalize()
+			batch.Finalize()
 		}
 		return nil
 	}
@@ -64,9 +66,9 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 		return fmt.Errorf("train: reading the batch of step %d: %w", r.step+1, err)
 	}
 	began := time.Now()
-	s, err := r.graphs.train(batch)
+	s, err := r.trained.train(batch)
 	if errors.Is(err, context.Canceled) {
-		return nil // before the step, in its compilation
+		return nil // in a compilation, in this process's first step: there is nothing to save
 	}
 	if err != nil {
 		return err
@@ -76,6 +78,9 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	what := finite(s)
 	if what == "" {
 		what = r.aboveBound("loss", s.Loss)
+	}
+	if what == "" && s.Critic != nil {
+		what = r.aboveBound("critic's loss", s.Critic.Loss)
 	}
 	if what != "" {
 		return r.diverged(s.Step, what)

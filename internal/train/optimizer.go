@@ -17,6 +17,9 @@ type Optimizer struct {
 	Name string
 	// Settings are the effective settings, a struct with JSON tags.
 	Settings any
+	// Critic is the optimizer of the critic of Rivals, and this one then their
+	// generator's; nil for one network.
+	Critic *Optimizer
 	// report builds what a step's record needs, Float64 scalars: the least,
 	// median and greatest effective learning rate, the gradient norm, and for
 	// KaFiStO R, qx, the innovation and the entries of P.
@@ -50,12 +53,17 @@ func Baseline(name string, o *optim.Optimizer) Optimizer {
 
 // record makes a step's record of the loss and a report's values.
 func record(loss float64, values []float64) runlog.Step {
-	s := runlog.Step{
+	return runlog.Step{
 		Type: runlog.TypeStep, Loss: loss,
-		LearningRate: [3]float64(values[:3]), GradientNorm: values[3],
+		LearningRate: [3]float64(values[:3]), GradientNorm: values[3], Filter: filterOf(values),
 	}
-	if rest := values[commonValues:]; len(rest) > filterValues {
-		s.Filter = &runlog.Filter{R: rest[0], Qx: rest[1], Innovation: rest[2], P: rest[filterValues:]}
+}
+
+// filterOf is the filter's part of a report's values, nil where it has none.
+func filterOf(values []float64) *runlog.Filter {
+	rest := values[commonValues:]
+	if len(rest) <= filterValues {
+		return nil
 	}
-	return s
+	return &runlog.Filter{R: rest[0], Qx: rest[1], Innovation: rest[2], P: rest[filterValues:]}
 }

@@ -40,6 +40,9 @@ type Problem struct {
 	// Splits are evaluated during training, the first one decides which
 	// checkpoint is the best.
 	Splits []Split
+	// Rivals are two networks that are trained against each other, in place of
+	// Model, Losses, Wrong, Perplexity, Carry and Splits; nil for one network.
+	Rivals *Rivals
 }
 
 // Split is a part of the data that is only evaluated.
@@ -74,8 +77,8 @@ func (b Batch) tensors() []*tensors.Tensor {
 	return append(b.Inputs[:len(b.Inputs):len(b.Inputs)], b.Labels...)
 }
 
-// finalize frees the batch's tensors.
-func (b Batch) finalize() {
+// Finalize frees the batch's tensors.
+func (b Batch) Finalize() {
 	for _, t := range b.tensors() {
 		_ = t.FinalizeAll() // the tensors are not used again
 	}

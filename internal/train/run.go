@@ -78,7 +78,7 @@ type Result struct {
 // progress is the part of a run's state that checkpoints carry beside the
 // variables.
 type progress struct {
-	Evaluated int64        `json:"evaluated"` // step of the last complete evaluation
+	Evaluated int64        `json:"evaluated"` // step of the last complete evaluation, -1 for none
 	Last      *runlog.Eval `json:"last,omitempty"`
 	Best      *runlog.Eval `json:"best,omitempty"`
 }
@@ -86,11 +86,11 @@ type progress struct {
 // run is a run in progress.
 type run struct {
 	Config
-	store  *model.Store
-	graphs *graphs
-	log    *runlog.Writer
-	step   int64 // done
-	saved  int64 // step of the last checkpoint, 0 for none
+	store   *model.Store
+	trained trained
+	log     *runlog.Writer
+	step    int64 // done
+	saved   int64 // step of the last checkpoint, -1 for none
 	progress
 }
 
@@ -102,7 +102,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	r := &run{Config: c, store: model.NewStore()}
+	r := &run{Config: c, store: model.NewStore(), saved: -1, progress: progress{Evaluated: -1}}
 	defer r.store.Finalize()
 	if err := r.restore(); err != nil {
 		return Result{}, err
@@ -111,10 +111,10 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if r.log, err = runlog.OpenWriter(filepath.Join(c.Dir, LogFile), r.step, r.Evaluated); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	if r.graphs, err = newGraphs(c.Backend, r.store, c.Problem, c.Optimizer); err != nil {
+	if r.trained, err = prepare(c.Backend, r.store, c.Problem, c.Optimizer); err != nil {
 		return Result{}, errors.Join(err, r.log.Close())
 	}
-	defer r.graphs.close()
+	defer r.trained.close()
 	c.Console.Begin(r.step, c.Steps)
 	err = r.logged(func() error { return r.loop(ctx) })
 	c.Console.End()

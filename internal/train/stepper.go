@@ -12,9 +12,9 @@ import (
 // Stepper does the training steps that Run does, without a run folder: for
 // measuring them. It is for one goroutine; Close it when done.
 type Stepper struct {
-	store  *model.Store
-	graphs *graphs
-	step   int64
+	store   *model.Store
+	trained trained
+	step    int64
 }
 
 // NewStepper prepares a problem's training step; it is compiled with the first
@@ -24,17 +24,17 @@ func NewStepper(backend compute.Backend, p Problem, o Optimizer, seed int64) (*S
 	if err := store.SetRNGStateFromSeed(seed); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	g, err := newGraphs(backend, store, p, o)
+	g, err := prepare(backend, store, p, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Stepper{store: store, graphs: g}, nil
+	return &Stepper{store: store, trained: g}, nil
 }
 
 // Step trains on a batch, whose tensors it frees. A step in which something is
 // not finite is an error, ErrDiverged.
 func (s *Stepper) Step(b Batch) (runlog.Step, error) {
-	record, err := s.graphs.train(b)
+	record, err := s.trained.train(b)
 	if err != nil {
 		return record, err
 	}
@@ -48,6 +48,6 @@ func (s *Stepper) Step(b Batch) (runlog.Step, error) {
 
 // Close frees the compiled step and the variables.
 func (s *Stepper) Close() {
-	s.graphs.close()
+	s.trained.close()
 	s.store.Finalize()
 }

@@ -36,6 +36,8 @@ func (c Cell) paperText() string {
 		return diverged
 	case c.Paper == nil:
 		return report.Dash
+	case c.PaperSD != nil:
+		return report.FormatNumber(*c.Paper, decimals) + " ± " + report.FormatNumber(*c.PaperSD, decimals)
 	default:
 		return report.FormatNumber(*c.Paper, decimals)
 	}

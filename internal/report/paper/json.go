@@ -47,6 +47,7 @@ type jsonRow struct {
 // jsonCell is one measure of a row. A number that does not exist is null.
 type jsonCell struct {
 	Paper         *float64  `json:"paper"`
+	PaperSD       *float64  `json:"paper_sd,omitempty"`
 	PaperDiverged bool      `json:"paper_diverged"`
 	Ours          []float64 `json:"ours"`              // one value a seed that finished
 	Mean          *float64  `json:"mean"`              // of ours
@@ -102,6 +103,9 @@ func newJSONCell(c Cell) jsonCell {
 	}
 	if c.Paper != nil {
 		out.Paper = report.OrNull(*c.Paper)
+	}
+	if c.PaperSD != nil {
+		out.PaperSD = report.OrNull(*c.PaperSD)
 	}
 	for _, v := range c.Ours {
 		if report.OrNull(v) != nil {

@@ -46,6 +46,7 @@ type Row struct {
 // Cell is one measure of a row: the paper's number and ours.
 type Cell struct {
 	Paper         *float64  // as printed; nil: the paper has none
+	PaperSD       *float64  // the standard deviation that the paper prints with it; nil: none
 	PaperDiverged bool      // the paper prints that training diverged
 	Ours          []float64 // one value a seed that finished, in any order
 	Diverged      int       // seeds that diverged, which have no value

@@ -1,0 +1,102 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/kafisto/kafisto/internal/task"
+	"github.com/kafisto/kafisto/internal/train"
+	"github.com/kafisto/kafisto/models"
+)
+
+// IsGAN tells whether the settings' task is a generative adversarial network: their
+// model is one.
+func (s Settings) IsGAN() bool { return slices.Contains(models.GANNames(), s.Model) }
+
+// ganSetting names a setting for GANs that is not at its default, "" if all are.
+func (s Settings) ganSetting() string {
+	own := Defaults()
+	switch {
+	case s.CriticSteps != own.CriticSteps:
+		return "critic-steps"
+	case s.Generated != own.Generated:
+		return "generated"
+	case s.Features != own.Features:
+		return "features"
+	case s.CriticOptimizer != own.CriticOptimizer:
+		return "critic-optimizer"
+	case s.CriticLearningRate != nil:
+		return "critic-learning-rate"
+	}
+	return ""
+}
+
+// checkGAN is checkTask for GANs.
+func (s Settings) checkGAN() error {
+	own := Defaults()
+	if _, err := models.GANByName(s.Model, models.GANConfig{Width: s.Width}); err != nil {
+		return err
+	}
+	if critic := s.CriticOptimizer; critic != "" && !slices.Contains(OptimizerNames(), critic) {
+		return fmt.Errorf("settings: unknown critic-optimizer %q: use one of %s", critic, strings.Join(OptimizerNames(), ", "))
+	}
+	for name, set := range map[string]bool{
+		"dropout": s.Dropout != own.Dropout, "window": s.Window != own.Window, "augment": s.Augment, "initializer": s.Initializer != own.Initializer,
+	} {
+		if set {
+			return fmt.Errorf("settings: %s is set, but GANs have no use for it: leave it out", name)
+		}
+	}
+	return nil
+}
+
+// ganTask is the task of settings for a GAN.
+func ganTask(s Settings, o Options, folder string) task.GAN {
+	return task.GAN{
+		Dataset: s.Dataset, Folder: folder, Model: s.Model, Width: s.Width, BatchSize: s.BatchSize, CriticSteps: s.CriticSteps,
+		Seed: uint64(s.Seed), TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples, Samples: s.Generated,
+	}
+}
+
+// criticSettings are the settings of the critic's optimizer. Schedules count its own
+// steps.
+func (s Settings) criticSettings() Settings {
+	if s.CriticOptimizer != "" && s.CriticOptimizer != s.Optimizer {
+		s.Optimizer, s.LearningRate = s.CriticOptimizer, nil
+	}
+	if s.CriticLearningRate != nil {
+		s.LearningRate = s.CriticLearningRate
+	}
+	return s
+}
+
+// rivalSettings are the effective settings of a GAN's two optimizers.
+type rivalSettings struct {
+	Generator any `json:"generator"`
+	Critic    any `json:"critic"`
+}
+
+// newRivals builds the optimizers of a GAN, each for its own network, for a run of
+// so many steps.
+func newRivals(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, error) {
+	generator, err := newOptimizer(s, task.GeneratorScope, stepsPerEpoch, steps)
+	if err != nil {
+		return train.Optimizer{}, err
+	}
+	perStep := int64(s.CriticSteps)
+	critic, err := newOptimizer(s.criticSettings(), task.CriticScope, stepsPerEpoch*perStep, steps*perStep)
+	if err != nil {
+		return train.Optimizer{}, fmt.Errorf("the critic's optimizer: %w", err)
+	}
+	both := generator
+	both.Settings, both.Critic = rivalSettings{generator.Settings, critic.Settings}, &critic
+	return both, nil
+}
+
+// variablesOf tells whether a variable is one of a network's.
+func variablesOf(network string) func(*model.Variable) bool {
+	return func(v *model.Variable) bool { return strings.HasPrefix(v.Path(), "/"+network+"/") }
+}
