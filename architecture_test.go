@@ -50,6 +50,7 @@ var arrows = map[string][]string{
 	"internal/decorator":              {},
 	"internal/disktest":               {},
 	"internal/lockfile":               {},
+	"internal/trust":                  {},
 	"internal/weights":                {"internal/checkpoint/safetensors"},
 	"models":                          {"nn"},
 	"native":                          {"internal/decorator"},

@@ -21,7 +21,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	const tries = 1000
 	rng := rand.New(rand.NewPCG(8, 4))
 	whole, dir := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "run")
-	succeed(t, training("go", "sgd", tasks[1], dir, steps(8), "--save-every=4")...)
+	succeed(t, training("go", "sgd", language, dir, steps(8), "--save-every=4")...)
 	after := newest(t, dir)
 	files := []string{checkpoint.VariablesFile, checkpoint.ManifestFile, checkpoint.SumFile}
 	for try := range tries {
@@ -54,7 +54,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	if said := succeed(t, resuming(dir, steps(10))...); !strings.Contains(said, "passed over a damaged checkpoint") || !strings.Contains(said, checkpoint.VariablesFile) {
 		t.Errorf("resuming said %q", said)
 	}
-	succeed(t, training("go", "sgd", tasks[1], whole, steps(10), "--save-every=4")...)
+	succeed(t, training("go", "sgd", language, whole, steps(10), "--save-every=4")...)
 	same(t, whole, dir, 10)
 	if info, err := os.Stat(cut); err != nil || info.Size() != 1000 {
 		t.Errorf("the damaged file was touched: %v", err)

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/kafisto/kafisto/internal/train"
 )
 
 // TestKilledRunsGoOn kills runs at random moments, of starting, training and saving,
@@ -22,7 +20,7 @@ func TestKilledRunsGoOn(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 3))
 	whole, killed := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "killed")
 	schedule := []string{"--eval-every=17", "--save-every=3"}
-	args := training("go", "kafisto", tasks[0], killed, append(schedule, steps(1_000_000))...)
+	args := training("go", "kafisto", image, killed, append(schedule, steps(1_000_000))...)
 	inSaving, reached := 0, int64(0)
 	for i := range kills {
 		p := start(t, args...)
@@ -36,7 +34,7 @@ func TestKilledRunsGoOn(t *testing.T) {
 		if code := p.code(t); code != -1 {
 			t.Fatalf("kill %d: exit code %d\n%s", i+1, code, p.output)
 		}
-		if stages, _ := filepath.Glob(filepath.Join(killed, train.CheckpointsFolder, ".staging-*")); len(stages) > 0 {
+		if len(staging(killed)) > 0 {
 			inSaving++
 		}
 		reached = lost(t, killed, saveEvery)
@@ -44,7 +42,7 @@ func TestKilledRunsGoOn(t *testing.T) {
 	}
 	total := reached + 5
 	succeed(t, resuming(killed, steps(total))...)
-	succeed(t, training("go", "kafisto", tasks[0], whole, append(schedule, steps(total))...)...)
+	succeed(t, training("go", "kafisto", image, whole, append(schedule, steps(total))...)...)
 	same(t, whole, killed, total)
 	if starts := len(readLog(t, killed).Starts); starts < 2 {
 		t.Errorf("the log tells of %d processes", starts)

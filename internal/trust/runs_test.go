@@ -19,20 +19,26 @@ import (
 )
 
 // task is something small to train, of which everything that a kind of task has is
-// used: augmentation, batch normalisation, dropout, state that is carried on. A step
-// is milliseconds.
+// used: augmentation, batch normalisation, dropout, state that is carried on, two
+// networks. A step is milliseconds.
 type task struct {
-	name string
-	args []string
+	name  string
+	args  []string
+	short []string // optimizers of the shortened form
 }
 
 // tasks are one of each kind.
 var tasks = []task{
-	{"image", []string{"--dataset=fashion-sample", "--model=small-cnn", "--augment", "--train-examples=500", "--eval-examples=100", "--batch-size=16"}},
-	{"language", []string{"--dataset=shakespeare", "--model=tiny-lstm", "--width=8", "--batch-size=4", "--window=5", "--train-examples=600", "--eval-examples=80"}},
+	{"image", []string{"--dataset=fashion-sample", "--model=small-cnn", "--augment", "--train-examples=500", "--eval-examples=100", "--batch-size=16"}, []string{"kafisto", "adam"}},
+	{"language", []string{"--dataset=shakespeare", "--model=tiny-lstm", "--width=8", "--batch-size=4", "--window=5", "--train-examples=600", "--eval-examples=80"}, []string{"sgd", "adamw"}},
+	{"GAN", []string{"--dataset=fashion-sample", "--model=dcgan", "--width=4", "--critic-steps=2", "--generated=16", "--train-examples=60", "--eval-examples=32", "--batch-size=4"}, []string{"kafisto"}},
 }
 
-var optimizers = []string{"kafisto", "sgd", "adam", "adamw"}
+// image and language are two of them.
+var image, language = tasks[0], tasks[1]
+
+// all are the optimizers.
+var all = []string{"kafisto", "sgd", "adam", "adamw"}
 
 // training is a command that trains a task in a folder.
 func training(engine, optimizer string, k task, dir string, more ...string) []string {
