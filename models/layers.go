@@ -29,9 +29,12 @@ func (c Config) squareConv(scope *model.Scope, x *Node, channels, size, stride i
 		Bias(false).Initializer(initializer(scope)).Done()
 }
 
-// classifier is the linear layer that gives the logits.
+// classifier is the linear layer that gives the logits; it is left out where features are asked for.
 func (c Config) classifier(scope *model.Scope, x *Node) *Node {
-	if c.Initializer == nil {
+	switch {
+	case c.features:
+		return x
+	case c.Initializer == nil:
 		return nn.Linear(scope, x, c.Classes)
 	}
 	return nn.LinearFrom(scope, x, c.Classes, c.Initializer(scope))

@@ -33,6 +33,8 @@ type Config struct {
 	// Initializer draws the starting values of all convolutions and of the linear layer's weights;
 	// nil is the network's own. Biases and norms keep theirs.
 	Initializer nn.Initializer
+
+	features bool // leaves out the last linear layer
 }
 
 // maxWidth is the largest width that ByName takes.
@@ -63,4 +65,12 @@ func ByName(name string, c Config) (Classifier, error) {
 		return nil, fmt.Errorf("models: width is %d, it must be between 0 and %d", c.Width, maxWidth)
 	}
 	return constructor(c), nil
+}
+
+// FeaturesByName gives the network of that name without its last linear layer: of images it returns
+// the features, [batch, n], of which that layer makes the logits. It has the variables of the whole
+// network, but for that layer's. Errors are those of [ByName].
+func FeaturesByName(name string, c Config) (Classifier, error) {
+	c.features = true
+	return ByName(name, c)
 }

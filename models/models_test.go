@@ -221,3 +221,34 @@ func TestByNameRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestFeaturesMakeLogits multiplies features by the last layer's weights, and gets the logits of the
+// whole network with the same variables.
+func TestFeaturesMakeLogits(t *testing.T) {
+	backend := enginetest.Backend(t, "go")
+	for _, name := range Names() {
+		c := Config{Classes: 7, Width: 4}
+		network, err := ByName(name, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		features, err := FeaturesByName(name, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := model.NewStore()
+		batch := randomImages(name, 2, 5)
+		logits := numbers(t, model.MustNewExec(backend, store, (func(*model.Scope, *Node) *Node)(network)), batch)
+		variables := store.NumVariables()
+		got := numbers(t, model.MustNewExec(backend, store, func(scope *model.Scope, x *Node) *Node {
+			value := func(name string) *Node { return store.GetVariable("/classifier/" + name).NodeValue(x.Graph()) }
+			return Add(Dot(features(scope, x), value("weights")).Product(), ExpandDims(value("biases"), 0))
+		}), batch)
+		if !near(got, logits) || len(logits) != 2*7 || store.NumVariables() != variables {
+			t.Errorf("%s: features make %v, the logits are %v; %d variables, want %d", name, got, logits, store.NumVariables(), variables)
+		}
+	}
+	if _, err := FeaturesByName("vgg", Config{Classes: 10}); err == nil || !strings.Contains(err.Error(), `called "vgg"`) {
+		t.Errorf("an unknown network: %v", err)
+	}
+}

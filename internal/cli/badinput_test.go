@@ -100,6 +100,12 @@ func TestBadInputGivesOneSentence(t *testing.T) {
 		{"peer with half a quote", []string{"bench", "data", "--peer=a 'b"}, exitUsage, "quote"},
 		{"two cases for a child", []string{"bench", "optimizer", "--child"}, exitUsage, "one"},
 		{"no data to measure", []string{"bench", "data", "--child", "--engine=go", "--data-dir=DIR/none"}, exitFailed, "none"},
+		{"no images to compare", []string{"fid", "DIR", "--samples=1"}, exitUsage, "samples"},
+		{"one image to compare with", []string{"fid", "DIR", "--against=1"}, exitUsage, "against"},
+		{"two kinds of features", []string{"fid", "DIR", "--weights=" + file, "--classifier=DIR"}, exitUsage, "--classifier"},
+		{"engine to compare on", []string{"fid", "DIR", "--engine=tpu"}, exitUsage, "tpu"},
+		{"no checkpoint to compare", []string{"fid", "DIR", "--checkpoint="}, exitUsage, "checkpoint"},
+		{"no run to compare", []string{"fid", "DIR"}, exitFailed, "no run"},
 		{"report of nothing", []string{"report"}, exitUsage, "dir"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -55,6 +55,8 @@ func TestEvalIsTheLogs(t *testing.T) {
 		{[]string{"eval", dir, "--checkpoint", images}, exitFailed, "damaged"},
 		{[]string{"eval", dir, "--checkpoint", checkpointOf(t, images)}, exitFailed, "another model"},
 		{[]string{"generate", dir, "--checkpoint", checkpointOf(t, images)}, exitFailed, "another model"},
+		{[]string{"fid", images, "--classifier", dir}, exitFailed, "generates no images"},
+		{[]string{"fid", dir, "--classifier", images}, exitFailed, "generates no images"},
 		{[]string{"eval", dir, "--checkpoint=nothere"}, exitFailed, "no such folder"},
 		{[]string{"eval", dir, "--checkpoint="}, exitUsage, "checkpoint"},
 		{[]string{"eval", dir, "--engine=tpu"}, exitUsage, "tpu"},

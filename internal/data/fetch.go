@@ -57,12 +57,55 @@ func Fetch(ctx context.Context, name, cacheDir string, options FetchOptions) (di
 	return set.fetch(ctx, cacheDir, options)
 }
 
+// File is a published file that is no data set.
+type File struct {
+	URL    string
+	Name   string // in the cache
+	Size   int64  // bytes
+	SHA256 string // lower-case hexadecimal
+}
+
+// FetchFile makes sure that the folder dir, which is made if need be, holds a file, and returns its path.
+// It downloads, checks and resumes as Fetch does, and leaves a file of that name that is another alone.
+func FetchFile(ctx context.Context, file File, dir string, options FetchOptions) (path string, err error) {
+	if err := options.check(); err != nil {
+		return "", err
+	}
+	unlock, err := lockCache(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	path = filepath.Join(dir, file.Name)
+	return path, source{url: file.URL, file: file.Name, size: file.Size, sha256: file.SHA256}.fetch(ctx, path, options)
+}
+
+// check refuses times and numbers that cannot be.
+func (o FetchOptions) check() error {
+	if o.Stall < 0 || o.Retries < 0 {
+		return fmt.Errorf("data: a stall time of %v and %d retries: give 0 or more of both", o.Stall, o.Retries)
+	}
+	return nil
+}
+
+// lockCache makes a cache folder and waits until nobody else fetches into it.
+func lockCache(ctx context.Context, dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("data: cannot make the cache folder, choose another one: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, ".fetch.lock"))
+	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("data: cannot lock the cache folder %s: %w", dir, err)
+	}
+	return func() { lock.Unlock() }, nil
+}
+
 func (s *dataSet) fetch(ctx context.Context, cacheDir string, options FetchOptions) (string, error) {
 	if cacheDir == "" {
 		return "", fmt.Errorf("data: %s needs a cache folder to be fetched to: give one", s.info.Name)
 	}
-	if options.Stall < 0 || options.Retries < 0 {
-		return "", fmt.Errorf("data: a stall time of %v and %d retries: give 0 or more of both", options.Stall, options.Retries)
+	if err := options.check(); err != nil {
+		return "", err
 	}
 	if s.byHand != "" {
 		return s.locate(cacheDir)
@@ -71,11 +114,11 @@ func (s *dataSet) fetch(ctx context.Context, cacheDir string, options FetchOptio
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("data: cannot make the cache folder, choose another one: %w", err)
 	}
-	lock := flock.New(filepath.Join(cacheDir, ".fetch.lock"))
-	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		return "", fmt.Errorf("data: cannot lock the cache folder %s: %w", cacheDir, err)
+	unlock, err := lockCache(ctx, cacheDir)
+	if err != nil {
+		return "", err
 	}
-	defer lock.Unlock()
+	defer unlock()
 
 	if len(s.members) == 0 {
 		for _, src := range s.sources {

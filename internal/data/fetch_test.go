@@ -309,3 +309,30 @@ func TestFetchArchive(t *testing.T) {
 		t.Errorf("the foreign file now holds %q", got)
 	}
 }
+
+// TestFetchFile fetches a file that is no data set once, and not at all without the network.
+func TestFetchFile(t *testing.T) {
+	var asked atomic.Int32
+	set := serve(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); whole(w, r) })
+	file := File{URL: set.sources[0].url, Name: "weights.pth", Size: set.sources[0].size, SHA256: set.sources[0].sha256}
+	cache := filepath.Join(t.TempDir(), "new", "cache")
+	if _, err := FetchFile(t.Context(), file, cache, FetchOptions{Offline: true}); err == nil || asked.Load() != 0 {
+		t.Errorf("offline: %v after %d requests", err, asked.Load())
+	}
+	for range 2 {
+		path, err := FetchFile(t.Context(), file, cache, FetchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if content, err := os.ReadFile(path); err != nil || !bytes.Equal(content, testContent) || path != filepath.Join(cache, file.Name) || asked.Load() != 1 {
+			t.Errorf("%s has %d bytes (%v) after %d requests", path, len(content), err, asked.Load())
+		}
+	}
+	file.SHA256 = sumOf(nil)
+	if _, err := FetchFile(t.Context(), file, cache, FetchOptions{}); err == nil {
+		t.Error("a file with another sum was taken")
+	}
+	if _, err := FetchFile(t.Context(), file, cache, FetchOptions{Retries: -1}); err == nil {
+		t.Error("-1 retries were taken")
+	}
+}

@@ -40,13 +40,32 @@ type opened struct {
 // open reads the run's settings and the checkpoint's variables, and opens the
 // engine. A checkpoint of a run with other settings is refused. Close it.
 func (v Saved) open(ctx context.Context, o Options) (*opened, error) {
+	w, err := v.restore(o)
+	if err != nil {
+		return nil, err
+	}
+	if w.engine, err = OpenEngine(ctx, w.settings, o); err != nil {
+		w.store.Finalize()
+		return nil, err
+	}
+	return w, nil
+}
+
+// readSettings reads the run's settings.
+func (v Saved) readSettings() (Settings, error) {
 	s, err := LoadSettings(v.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("job: there is no run in %s: name a folder that train has made", v.Dir)
+		return s, fmt.Errorf("job: there is no run in %s: name a folder that train has made", v.Dir)
 	}
 	if err == nil {
 		err = s.Check()
 	}
+	return s, err
+}
+
+// restore is open without the engine.
+func (v Saved) restore(o Options) (*opened, error) {
+	s, err := v.readSettings()
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +86,8 @@ func (v Saved) open(ctx context.Context, o Options) (*opened, error) {
 		o.Console.Message(fmt.Sprintf("passed over a damaged checkpoint: %v", skipped))
 	}
 	if err := w.saved.Restore(w.store); err != nil {
-		return nil, fmt.Errorf("job: %w", err)
-	}
-	if w.engine, err = OpenEngine(ctx, s, o); err != nil {
 		w.store.Finalize()
-		return nil, err
+		return nil, fmt.Errorf("job: %w", err)
 	}
 	return w, nil
 }

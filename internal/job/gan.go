@@ -1,10 +1,12 @@
 package job
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/kafisto/kafisto/internal/task"
@@ -53,12 +55,19 @@ func (s Settings) checkGAN() error {
 	return nil
 }
 
-// ganTask is the task of settings for a GAN.
-func ganTask(s Settings, o Options, folder string) task.GAN {
-	return task.GAN{
+// ganTask is the task of settings for a GAN. Features that cannot be are an error.
+func ganTask(s Settings, o Options, folder string) (task.GAN, error) {
+	t := task.GAN{
 		Dataset: s.Dataset, Folder: folder, Model: s.Model, Width: s.Width, BatchSize: s.BatchSize, CriticSteps: s.CriticSteps,
 		Seed: uint64(s.Seed), TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples, Samples: s.Generated,
 	}
+	if s.Features == "" {
+		return t, nil
+	}
+	t.Features = func(_ context.Context, backend compute.Backend) (task.Features, error) {
+		return openFeatures(s.Features, s.Dataset, backend, o)
+	}
+	return t, checkClassifier(bestOf(s.Features), s.Dataset) // before the first evaluation
 }
 
 // criticSettings are the settings of the critic's optimizer. Schedules count its own

@@ -103,7 +103,11 @@ func findProblem(ctx context.Context, s Settings, o Options, r reading) (train.P
 		return train.Problem{}, err
 	}
 	if s.IsGAN() {
-		return ganTask(s, o, folder).Problem()
+		gan, err := ganTask(s, o, folder)
+		if err != nil {
+			return train.Problem{}, err
+		}
+		return gan.Problem()
 	}
 	if s.IsLanguage() {
 		return task.Language{

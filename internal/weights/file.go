@@ -50,6 +50,9 @@ func Read(path string) (*File, error) {
 	return file, nil
 }
 
+// Path is where the file was read, as [Read] was given it.
+func (f *File) Path() string { return f.path }
+
 // SHA256 is the SHA-256 of the file's bytes, in lower-case hexadecimal digits.
 func (f *File) SHA256() string { return f.sum }
 

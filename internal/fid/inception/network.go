@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -14,16 +15,22 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
 
+	"github.com/kafisto/kafisto/internal/fid"
 	"github.com/kafisto/kafisto/internal/weights"
 )
 
-// The published file of weights, a release of pytorch-fid: its name, of which the last part is the start
-// of its SHA-256, its size in bytes, and its SHA-256.
+// The published file of weights, a release of pytorch-fid: where it is, its name, of which the last part is
+// the start of its SHA-256, its size in bytes, and its SHA-256.
 const (
+	WeightsURL    = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/" + WeightsFile
 	WeightsFile   = "pt_inception-2015-12-05-6726825d.pth"
 	WeightsSize   = 95_628_359
 	WeightsSHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 )
+
+// FID is what a distance of the network's features is called with the published weights, and with no
+// others.
+const FID = "FID"
 
 // classes is the number of classes of the network of 2015-12-05; torchvision's, whose features are no
 // others' equals, has 1000.
@@ -32,76 +39,51 @@ const classes = 1008
 // normEpsilon is what the network's batch normalisation adds to the variance.
 const normEpsilon = 0.001
 
-// Network is the network with its weights on a backend. Create it with [New].
-type Network struct {
-	store  *model.Store
-	exec   *model.Exec
-	source string
-}
-
 // New takes the network's weights from a file, with the names of the published one ([WeightsFile]), and
-// prepares it for the backend, which must outlive it. Call Finalize when done.
+// prepares it for the backend, which must outlive it. Its images are grey (1 channel) or of 3 channels.
+// Call Close when done.
 //
-// It is an error if the file is of another network, such as torchvision's.
-func New(backend compute.Backend, file *weights.File) (*Network, error) {
+// The figure of its features is called FID if the weights are the published ones, and something else if
+// not. It is an error if the file is of another network, such as torchvision's.
+func New(backend compute.Backend, file *weights.File) (*fid.Network, error) {
 	if head := file.Tensor("fc.weight"); head == nil || len(head.Shape()) != 2 || head.Shape()[0] != classes {
-		return nil, fmt.Errorf("inception: the file of weights has no classifier of %d classes: take %s of pytorch-fid, as FID of other weights is no FID", classes, WeightsFile)
+		return nil, fmt.Errorf("inception: %s has no classifier of %d classes: take %s of pytorch-fid, as FID of other weights is no FID", file.Path(), classes, WeightsFile)
 	}
-	n := &Network{store: model.NewStore(), source: Source(file)}
-	if err := n.load(backend, file); err != nil {
-		n.Finalize()
+	store := model.NewStore()
+	if err := load(backend, store, file); err != nil {
+		store.Finalize()
 		return nil, err
 	}
-	exec, err := model.NewExec(backend, n.store, features)
-	if err != nil {
-		n.Finalize()
-		return nil, fmt.Errorf("inception: %w", err)
-	}
-	n.exec = exec
-	return n, nil
+	return fid.NewNetwork(backend, store, features, Figure(file), Source(file))
 }
 
 // Published tells whether a file of weights is the published one, by its SHA-256. What has been computed
 // with any other must not be called FID.
 func Published(file *weights.File) bool { return file.SHA256() == WeightsSHA256 }
 
+// Figure is what a distance of the network's features is called with the weights of a file: FID if they
+// are the published ones.
+func Figure(file *weights.File) string {
+	if Published(file) {
+		return FID
+	}
+	return fmt.Sprintf("Fréchet distance (not FID) on Inception-v3 features of %s", filepath.Base(file.Path()))
+}
+
 // Source names the network with the weights of a file, as the source of statistics of its features.
 func Source(file *weights.File) string { return "inception-v3 sha256:" + file.SHA256() }
 
-// Finalize frees the network's memory. It must not be used any more.
-func (n *Network) Finalize() {
-	if n.exec != nil {
-		n.exec.Finalize()
-	}
-	n.store.Finalize()
-}
-
-// Features are those of a batch of images, float32 [batch, height, width, channels] with numbers from 0
-// to 1 and 1 (grey) or 3 channels: [batch, [Features]], row by row. Each size of batch or image is
-// compiled once.
-func (n *Network) Features(images *tensors.Tensor) ([]float32, error) {
-	if images.DType() != dtypes.Float32 {
-		return nil, fmt.Errorf("inception: images are %s, want float32 numbers from 0 to 1", images.DType())
-	}
-	results, err := n.exec.Call(images)
-	if err != nil {
-		return nil, fmt.Errorf("inception: %w", err)
-	}
-	defer results[0].FinalizeAll()
-	return tensors.CopyFlatData[float32](results[0])
-}
-
 // load creates the variables, by building the graph once, and gives them the values of the file.
-func (n *Network) load(backend compute.Backend, file *weights.File) error {
+func load(backend compute.Backend, store *model.Store, file *weights.File) error {
 	err := exceptions.TryCatch[error](func() {
 		g := NewGraph(backend, "inception variables")
 		defer g.Finalize()
-		features(n.store.RootScope(), Parameter(g, "images", shapes.Make(dtypes.Float32, 1, imageSize, imageSize, 3)))
+		features(store.RootScope(), Parameter(g, "images", shapes.Make(dtypes.Float32, 1, imageSize, imageSize, 3)))
 	})
 	if err != nil {
 		return fmt.Errorf("inception: %w", err)
 	}
-	for v := range n.store.IterVariables() {
+	for v := range store.IterVariables() {
 		if v.Name() != "weights" {
 			continue
 		}
@@ -113,7 +95,7 @@ func (n *Network) load(backend compute.Backend, file *weights.File) error {
 		if err := v.SetValue(kernels); err != nil {
 			return fmt.Errorf("inception: %w", err)
 		}
-		if err := n.store.GetVariable(scope + "/biases").SetValue(biases); err != nil {
+		if err := store.GetVariable(scope + "/biases").SetValue(biases); err != nil {
 			return fmt.Errorf("inception: %w", err)
 		}
 	}

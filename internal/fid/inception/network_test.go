@@ -26,6 +26,7 @@ import (
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
+	"github.com/kafisto/kafisto/internal/fid"
 	"github.com/kafisto/kafisto/internal/weights"
 )
 
@@ -53,7 +54,7 @@ func TestFeaturesAgainstPyTorch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer network.Finalize()
+		defer network.Close()
 		got, err := network.Features(madeImage())
 		if err != nil || len(got) != Features {
 			t.Fatalf("%d features, %v", len(got), err)
@@ -73,15 +74,16 @@ func TestFeaturesAgainstPyTorch(t *testing.T) {
 			t.Error("an image in float64 was taken")
 		}
 		checkStatistics(t, network, got)
-		if !strings.HasSuffix(Source(file), file.SHA256()) || Published(file) {
-			t.Errorf("source %q, published %v", Source(file), Published(file))
+		if source, figure := network.Source(), network.Figure(); !strings.HasSuffix(source, file.SHA256()) || Published(file) ||
+			figure != "Fréchet distance (not FID) on Inception-v3 features of made.safetensors" {
+			t.Errorf("source %q, figure %q, published %v", source, figure, Published(file))
 		}
 	})
 }
 
 // checkStatistics takes the statistics of three images in batches of one: the made one (rounded to
 // bytes), whose features are known, and another twice.
-func checkStatistics(t *testing.T, network *Network, known []float32) {
+func checkStatistics(t *testing.T, network *fid.Network, known []float32) {
 	t.Helper()
 	images := &data.Images{Height: 40, Width: 36, Channels: 3, Classes: 1, Labels: make([]int32, 3)}
 	for _, v := range tensors.MustCopyFlatData[float32](madeImage()) {
