@@ -101,13 +101,16 @@ func (r *run) aboveBound(what string, loss float64) string {
 	return fmt.Sprintf("the %s is %.4g, above the bound %g", what, loss, r.LossBound)
 }
 
+// divergedAdvice ends the error of a run that has diverged.
+const divergedAdvice = "; try a smaller learning rate, and check the data"
+
 // diverged says what is not finite, and names a variable that is not either.
 func (r *run) diverged(step int64, what string) error {
 	among := ""
 	if err := checkpoint.CheckFinite(r.store); err != nil {
 		among = fmt.Sprintf(" (among others: %v)", err)
 	}
-	return fmt.Errorf("train: %w at step %d: %s%s; try a smaller learning rate, and check the data", ErrDiverged, step, what, among)
+	return fmt.Errorf("train: %w at step %d: %s%s%s", ErrDiverged, step, what, among, divergedAdvice)
 }
 
 // save makes the log durable and writes a checkpoint of this step.
