@@ -142,6 +142,21 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestOnly: the variables that are left out stay as they are, and have no state.
+func TestOnly(t *testing.T) {
+	store := model.NewStore()
+	opt := optim.Adam().LearningRate(0.1).Only(func(v *model.Variable) bool { return v.Name() == "vector" }).MustDone()
+	step := given(t, enginetest.Backend(t, engine.Go), store, opt, dtypes.Float64)
+	step([][]float64{{1, 2, 3, 4}, {5, 6, 7}})
+	if got := goldengraph.Float64s(store.GetVariable("matrix").MustValue()); !slices.Equal(got, []float64{1, -2, 3, 0.5}) {
+		t.Errorf("the matrix, which is not the optimizer's, is %v", got)
+	}
+	near(t, 1, "vector", goldengraph.Float64s(store.GetVariable("vector").MustValue()), []float64{-1.1, 0.15, 1.9})
+	if got := stateOf(store); !slices.Equal(got, []string{"/optim/adam/step", "/optim/adam/vector/exp_avg", "/optim/adam/vector/exp_avg_sq"}) {
+		t.Errorf("state is %v", got)
+	}
+}
+
 func stateOf(store *model.Store) []string {
 	var paths []string
 	for v := range store.Scope("/optim").IterVariables() {

@@ -33,7 +33,10 @@ func StepSeconds(ctx context.Context, e *engine.Engine, s job.Settings) (float64
 			return madeImages(batch, info.Height, info.Width, info.Channels, info.Classes)
 		},
 	}
-	if info.Kind == data.KindText {
+	switch {
+	case s.IsGAN():
+		t = ganCase(s.Model, models.GANConfig{Width: s.Width}, s.CriticSteps)
+	case info.Kind == data.KindText:
 		t = languageCase(s.Model, s.Model, models.LanguageConfig{Vocabulary: info.Vocabulary, Width: s.Width, Dropout: s.Dropout}, s.Window)
 	}
 	w, err := t.prepare(ctx, e, Options{Batch: s.BatchSize, Optimizer: s.Optimizer})

@@ -12,22 +12,25 @@ import (
 
 // gan is a generative adversarial network of package models as a case: one step of
 // the critic, with gradient penalty, and one of the generator.
-func gan(name string) trainedCase {
+func gan(name string) trainedCase { return ganCase(name, models.GANConfig{}, 1) }
+
+// ganCase is a generative adversarial network with so many steps of the critic.
+func ganCase(name string, c models.GANConfig, criticSteps int) trainedCase {
 	return trainedCase{
-		name: name, unit: "images", batch: 64, items: 1, gan: true,
+		name: name, unit: "images", batch: 64, items: criticSteps, criticSteps: criticSteps,
 		problem: func(int) (train.Problem, error) {
-			g, err := models.GANByName(name, models.GANConfig{})
-			return train.Problem{Name: name, StepsPerEpoch: 1, Rivals: task.Rivals(g, 1)}, err
+			g, err := models.GANByName(name, c)
+			return train.Problem{Name: name, StepsPerEpoch: 1, Rivals: task.Rivals(g, criticSteps)}, err
 		},
 		next: func(batch int) func() (inputs, labels []*tensors.Tensor) {
-			g, _ := models.GANByName(name, models.GANConfig{}) // problem has told
-			return madeDuel(batch, g)
+			g, _ := models.GANByName(name, c) // problem has told
+			return madeDuel(batch, g, criticSteps)
 		},
 	}
 }
 
 // madeDuel gives the same made-up images again and again with new random numbers.
-func madeDuel(batch int, g models.GAN) func() (inputs, labels []*tensors.Tensor) {
+func madeDuel(batch int, g models.GAN, criticSteps int) func() (inputs, labels []*tensors.Tensor) {
 	images := tensors.MustCopyFlatData[float32](random(1, batch, g.Size, g.Size, 3))
 	source := rand.New(rand.NewPCG(seed, seed))
 	draw := func(number func() float64, n int) []float32 {
@@ -41,9 +44,10 @@ func madeDuel(batch int, g models.GAN) func() (inputs, labels []*tensors.Tensor)
 		return tensors.FromFlatDataAndDimensions(draw(source.NormFloat64, batch*g.Latent), batch, g.Latent)
 	}
 	return func() (inputs, labels []*tensors.Tensor) {
-		return []*tensors.Tensor{
-			tensors.FromFlatDataAndDimensions(images, batch, g.Size, g.Size, 3), latents(),
-			tensors.FromFlatDataAndDimensions(draw(source.Float64, batch), batch), latents(),
-		}, nil
+		for range criticSteps {
+			inputs = append(inputs, tensors.FromFlatDataAndDimensions(images, batch, g.Size, g.Size, 3), latents(),
+				tensors.FromFlatDataAndDimensions(draw(source.Float64, batch), batch))
+		}
+		return append(inputs, latents()), nil
 	}
 }

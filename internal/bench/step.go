@@ -31,12 +31,12 @@ var trained = []trainedCase{
 
 // trainedCase is something that is trained.
 type trainedCase struct {
-	name, unit string
-	batch      int                                                       // where none is asked for
-	items      int                                                       // in an example: 1 image, 35 words
-	gan        bool                                                      // whether two networks are trained, each with its optimizer
-	problem    func(batch int) (train.Problem, error)                    // on made-up data
-	next       func(batch int) func() (inputs, labels []*tensors.Tensor) // gives the same batch again and again, in new tensors
+	name, unit  string
+	batch       int                                                       // where none is asked for
+	items       int                                                       // in an example: 1 image, 35 words
+	criticSteps int                                                       // of a GAN, whose two networks have an optimizer each; 0 for one network
+	problem     func(batch int) (train.Problem, error)                    // on made-up data
+	next        func(batch int) func() (inputs, labels []*tensors.Tensor) // gives the same batch again and again, in new tensors
 }
 
 // classifier is a network of package models as a case of that name, which is the
@@ -115,7 +115,7 @@ func (t trainedCase) prepare(_ context.Context, e *engine.Engine, o Options) (*w
 	if err != nil {
 		return nil, err
 	}
-	optimizer, err := newOptimizer(o.Optimizer, t.gan)
+	optimizer, err := newOptimizer(o.Optimizer, t.criticSteps)
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +138,11 @@ var benchRates = map[string]float64{"sgd": 0.01}
 
 // newOptimizer is the optimizer as `kafisto train` has it by default, weight
 // decay included, or a GAN's two, with the paper's settings of KaFiStO for them.
-func newOptimizer(name string, gan bool) (train.Optimizer, error) {
+func newOptimizer(name string, criticSteps int) (train.Optimizer, error) {
 	settings := job.Defaults()
 	settings.Optimizer = name
-	if gan {
-		settings.Model, settings.CriticSteps = "dcgan", 1
+	if criticSteps > 0 {
+		settings.Model, settings.CriticSteps = models.GANNames()[0], criticSteps
 		settings.Target, settings.VelocityDecay = "offset:4", new(0.5)
 	}
 	if rate, ok := benchRates[name]; ok {

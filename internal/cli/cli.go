@@ -40,6 +40,7 @@ type program struct {
 	Train     trainCommand     `cmd:"" help:"Train once."`
 	Eval      evalCommand      `cmd:"" help:"Evaluate what a run has saved."`
 	Generate  generateCommand  `cmd:"" help:"Write text with a language model that was trained."`
+	Sample    sampleCommand    `cmd:"" help:"Make images with a GAN that was trained."`
 	Fid       fidCommand       `cmd:"" help:"Measure how far the images of a generator that was trained are from its data set: FID."`
 	Compare   compareCommand   `cmd:"" help:"Train with several optimizers and seeds, and compare them."`
 	Search    searchCommand    `cmd:"" help:"Try settings, every combination or drawn at random, and rank them."`

@@ -19,7 +19,7 @@ func newReport(records []job.Record) report.Report {
 	for i, record := range records {
 		r.Runs = append(r.Runs, report.Run{
 			Label: fmt.Sprintf("%s seed %d", groups[i], record.Settings.Seed), Group: groups[i],
-			Seed: uint64(record.Settings.Seed), Settings: reportedSettings(record), Log: record.Log,
+			Seed: uint64(record.Settings.Seed), Settings: reportedSettings(record), Log: record.Log, Grids: record.Grids,
 		})
 	}
 	all := func(of func(job.Record) string) string { return strings.Join(distinct(records, of), "; ") }
@@ -40,7 +40,22 @@ func reportedSettings(r job.Record) map[string]any {
 		return r.Settings.Map()
 	}
 	values := r.Settings.Shared()
-	for name, value := range r.Optimizer {
+	if !r.Settings.IsGAN() {
+		maps.Copy(values, effective(r.Optimizer))
+		return values
+	}
+	for network, settings := range r.Optimizer { // of a GAN's two
+		if settings, ok := settings.(map[string]any); ok {
+			values[network] = effective(settings)
+		}
+	}
+	return values
+}
+
+// effective are an optimizer's settings that decide something.
+func effective(settings map[string]any) map[string]any {
+	values := map[string]any{}
+	for name, value := range settings {
 		if noise, ok := value.(map[string]any); ok && noise["adaptive"] == true {
 			value = adaptive(noise)
 		}
@@ -151,11 +166,14 @@ func taskText(r job.Record) string {
 	if s.Steps > 0 {
 		length = count(s.Steps, "step")
 	}
-	window := ""
-	if s.IsLanguage() {
-		window = fmt.Sprintf(", %s at a time", count(int64(s.Window), "word"))
+	more := ""
+	switch {
+	case s.IsLanguage():
+		more = fmt.Sprintf(", %s at a time", count(int64(s.Window), "word"))
+	case s.IsGAN():
+		more = fmt.Sprintf(", %s a step", count(int64(s.CriticSteps), "critic step"))
 	}
-	return fmt.Sprintf("%s, network %s, batch size %d%s, %s", datasetTitle(r), s.Model, s.BatchSize, window, length)
+	return fmt.Sprintf("%s, network %s, batch size %d%s, %s", datasetTitle(r), s.Model, s.BatchSize, more, length)
 }
 
 // scaledText says what part of the data a run uses, "" for all of it.

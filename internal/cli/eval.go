@@ -14,7 +14,7 @@ import (
 // savedFlags name what a run has saved, for commands that use it.
 type savedFlags struct {
 	Dir        string `arg:"" type:"path" help:"Run folder."`
-	Checkpoint string `default:"best" placeholder:"NAME" help:"best (lowest top-1 error of the validation split, or lowest loss for texts), newest, or the folder of a checkpoint."`
+	Checkpoint string `default:"best" placeholder:"NAME" help:"best (lowest top-1 error of the validation split, lowest loss for texts, lowest Fréchet distance for GANs or the newest where none was measured), newest, or the folder of a checkpoint."`
 	Engine     string `default:"" help:"Engine; empty takes the run's."`
 	DataDir    string `default:"" type:"path" placeholder:"DIR" help:"Folder with the data set's files; empty takes the run's."`
 }
@@ -72,6 +72,8 @@ func (s *session) showEval(e runlog.Eval) {
 		s.object(e)
 	case e.IsLanguage():
 		s.line("%s perplexity %s, loss %.6f, %d words, step %d (guessing by frequency: %.1f)", e.Split, report.FormatNumber(e.Perplexity, 4), e.Loss, e.Examples, e.Step, e.UnigramPerplexity)
+	case e.GAN != nil:
+		s.line("%s %s, %d images against %d generated, step %d", e.Split, ganText(e.GAN), e.Examples, e.GAN.Generated, e.Step)
 	default:
 		s.line("%s top-1 error %.2f %%, top-5 error %.2f %%, loss %.6f, %d images, step %d", e.Split, e.Top1Error, e.Top5Error, e.Loss, e.Examples, e.Step)
 	}

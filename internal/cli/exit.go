@@ -83,7 +83,7 @@ type failure struct {
 
 // inner are the words before the errors of packages that a user does not know,
 // and of the optimizer, which has the program's name.
-var inner = []string{"atomicfile", "bench", "checkpoint", "classifier", "fid", "grid", "inception", "job", "kafisto", "lockfile", "report", "runlog", "task", "train", "weights"}
+var inner = []string{"atomicfile", "bench", "checkpoint", "classifier", "fid", "grid", "imagegrid", "inception", "job", "kafisto", "lockfile", "report", "runlog", "task", "train", "weights"}
 
 // sentence is an error's text on one line: of each of several joined errors
 // the first line, without what engines add below it and packages before it.

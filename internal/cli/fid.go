@@ -48,6 +48,12 @@ type stage struct {
 	Total int64  `json:"total"` // images
 }
 
+func stageText(name string, done, total int64) string {
+	return fmt.Sprintf("%s: %d of %d", name, done, total)
+}
+
+func stageObject(name string, done, total int64) any { return stage{"stage", name, done, total} }
+
 // frechet is the result as JSON.
 type frechet struct {
 	Type string `json:"type"`
@@ -59,9 +65,7 @@ func (c *fidCommand) Run(s *session) error {
 	if err := c.check(); err != nil {
 		return usage(err)
 	}
-	show := s.stages(
-		func(name string, done, total int64) string { return fmt.Sprintf("%s: %d of %d", name, done, total) },
-		func(name string, done, total int64) any { return stage{"stage", name, done, total} })
+	show := s.stages(stageText, stageObject)
 	f, err := job.Compare(s.ctx, job.Comparison{
 		Saved: c.saved(), Samples: c.Samples, Against: c.Against, Seed: c.Seed, Weights: c.Weights, Classifier: c.Classifier,
 		Progress: func(what string, done, total int) { show(what, int64(done), int64(total)) },

@@ -46,15 +46,22 @@ type progress struct {
 	Step           int64   `json:"step"`
 	Steps          int64   `json:"steps"`
 	Epoch          float64 `json:"epoch"`
-	Loss           float64 `json:"loss"`          // of this step's minibatch
+	Loss           float64 `json:"loss"`          // of this step's minibatch; a GAN's is the generator's
 	LearningRate   float64 `json:"learning_rate"` // effective, median over layers
 	StepsPerSecond float64 `json:"steps_per_second,omitempty"`
 	Seconds        float64 `json:"seconds_left,omitempty"` // estimated
+
+	// Those of a GAN's critic; nil without one.
+	CriticLoss  *float64 `json:"critic_loss,omitempty"`
+	Wasserstein *float64 `json:"wasserstein,omitempty"`
 }
 
 func (m *meter) progress() progress {
 	s := m.last
 	p := progress{Type: "progress", Run: m.label, Step: s.Step, Steps: m.total, Epoch: s.Epoch, Loss: s.Loss, LearningRate: s.LearningRate[1]}
+	if s.Critic != nil {
+		p.CriticLoss, p.Wasserstein = &s.Critic.Loss, &s.Critic.Wasserstein
+	}
 	if elapsed := m.now().Sub(m.began).Seconds(); s.Step > m.first.Step && elapsed > 0 {
 		p.StepsPerSecond = float64(s.Step-m.first.Step) / elapsed
 		p.Seconds = float64(m.total-s.Step) / p.StepsPerSecond
@@ -64,7 +71,11 @@ func (m *meter) progress() progress {
 
 // text is the progress as one line.
 func (p progress) text() string {
-	line := fmt.Sprintf("%s: step %d/%d epoch %.2f loss %.3f lr %.3g", p.Run, p.Step, p.Steps, p.Epoch, p.Loss, p.LearningRate)
+	losses := fmt.Sprintf("loss %.3f", p.Loss)
+	if p.CriticLoss != nil {
+		losses = fmt.Sprintf("generator %.3f critic %.3f Wasserstein %.3f", p.Loss, *p.CriticLoss, *p.Wasserstein)
+	}
+	line := fmt.Sprintf("%s: step %d/%d epoch %.2f %s lr %.3g", p.Run, p.Step, p.Steps, p.Epoch, losses, p.LearningRate)
 	if p.StepsPerSecond > 0 {
 		line += fmt.Sprintf(" %.3g steps/s ETA %s", p.StepsPerSecond, clock(p.Seconds))
 	}
@@ -73,7 +84,12 @@ func (p progress) text() string {
 
 // shortText fits, with a bar before it, into a line of 80 characters.
 func (p progress) shortText() string {
-	line := fmt.Sprintf("%s %d/%d loss %.3g", shorten(p.Run), p.Step, p.Steps, p.Loss)
+	line := fmt.Sprintf("%s %d/%d ", shorten(p.Run), p.Step, p.Steps)
+	if p.Wasserstein != nil {
+		line += fmt.Sprintf("Wass. %.3g", *p.Wasserstein)
+	} else {
+		line += fmt.Sprintf("loss %.3g", p.Loss)
+	}
 	if p.StepsPerSecond > 0 {
 		line += fmt.Sprintf(" %.3g/s ETA %s", p.StepsPerSecond, clock(p.Seconds))
 	}
@@ -104,6 +120,9 @@ func (m *meter) evalText(e runlog.Eval) string {
 	line := fmt.Sprintf("%s: step %d/%d epoch %.2f %s ", m.label, e.Step, m.total, e.Epoch, e.Split)
 	if e.IsLanguage() {
 		return line + fmt.Sprintf("perplexity %s loss %.4g", report.FormatNumber(e.Perplexity, 2), e.Loss)
+	}
+	if e.GAN != nil {
+		return line + ganText(e.GAN)
 	}
 	return line + fmt.Sprintf("loss %.4g top-1 error %.2f %%", e.Loss, e.Top1Error)
 }

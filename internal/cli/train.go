@@ -94,6 +94,8 @@ func (s *session) showResult(r result) {
 		if r.Test != nil {
 			s.line("%s perplexity %s at that step (guessing by frequency: %.1f)", r.Test.Split, report.FormatNumber(r.Test.Perplexity, 2), r.Test.UnigramPerplexity)
 		}
+	case r.Last.GAN != nil:
+		s.line("%s", ganResult(r.Last, r.Best))
 	default:
 		s.line("%s top-1 error %.2f %%, loss %.4g; best top-1 error %.2f %% at step %d",
 			r.Last.Split, r.Last.Top1Error, r.Last.Loss, r.Best.Top1Error, r.Best.Step)

@@ -53,7 +53,7 @@ func Estimate(ctx context.Context, results []Result, measure StepTime) (map[stri
 func kind(s job.Settings) string {
 	size := ""
 	if info, err := data.Describe(s.Dataset); err == nil {
-		size = fmt.Sprint(info.Height, info.Width, info.Channels, info.Vocabulary, s.Window)
+		size = fmt.Sprint(info.Height, info.Width, info.Channels, info.Vocabulary, s.Window, s.CriticSteps)
 	}
 	return fmt.Sprint(s.Model, " ", s.Width, " ", s.BatchSize, " ", size)
 }
@@ -73,6 +73,9 @@ func evaluationSteps(s job.Settings, steps int64) float64 {
 		if s.IsLanguage() {
 			examples *= 2 // of each held-out text
 		}
+	}
+	if s.IsGAN() {
+		examples += s.Generated
 	}
 	every := s.EvalEvery
 	if every == 0 {

@@ -34,6 +34,12 @@ func imageRun() Finished {
 	return done(runlog.Eval{Step: 3, Split: runlog.Validation, Loss: 0.5, Top1Error: 12, Top5Error: 3})
 }
 
+// ganRun is a finished run of a generative adversarial network.
+func ganRun() Finished {
+	distance := 31.5
+	return done(runlog.Eval{Step: 3, Split: runlog.Validation, Loss: -4, GAN: &runlog.GAN{Wasserstein: 4, Generated: 9, Frechet: &distance}})
+}
+
 func TestMeasures(t *testing.T) {
 	nothing := map[string]float64{}
 	for i, c := range []struct {
@@ -42,6 +48,7 @@ func TestMeasures(t *testing.T) {
 	}{
 		{languageRun(), map[string]float64{"loss": math.Log(112), "perplexity": 112, "test-perplexity": 105.5}},
 		{imageRun(), map[string]float64{"loss": 0.5, "top1-error": 12, "top5-error": 3}},
+		{ganRun(), map[string]float64{"frechet": 31.5}},
 		{done(), nothing},
 		{Finished{}, nothing},
 	} {

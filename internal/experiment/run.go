@@ -86,5 +86,8 @@ func (g *Grid) Run(ctx context.Context, o Options) error {
 	for _, c := range slices.DeleteFunc(g.Runs(), g.NoData) {
 		runs = append(runs, grid.Run{Folder: c.Folder, Settings: c.Settings})
 	}
-	return grid.Do(ctx, runs, o)
+	if err := grid.Do(ctx, runs, o); err != nil {
+		return err
+	}
+	return g.measureFID(ctx, o)
 }

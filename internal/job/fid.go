@@ -11,7 +11,6 @@ import (
 	"github.com/kafisto/kafisto/internal/task"
 	"github.com/kafisto/kafisto/internal/train"
 	"github.com/kafisto/kafisto/internal/weights"
-	"github.com/kafisto/kafisto/models"
 )
 
 // ReferenceSamples is how many images the reference protocol of FID generates.
@@ -85,7 +84,7 @@ func (c Comparison) figure(ctx context.Context, w *opened, generator *task.Gener
 	if err != nil {
 		return Frechet{}, stopped(ctx, err)
 	}
-	images, err := c.generate(ctx, w, generator)
+	images, err := w.generate(ctx, generator, c.Seed, c.Samples, c.progress("generated images"))
 	if err != nil {
 		return Frechet{}, err
 	}
@@ -109,35 +108,12 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// generate makes the images. A generator that the checkpoint does not hold is an error.
-func (c Comparison) generate(ctx context.Context, w *opened, generator *task.Generator) (*data.Images, error) {
-	known := w.store.NumVariables()
-	images, err := generator.Images(ctx, generator.Latents(c.Seed, c.Samples), c.progress("generated images"))
-	if err != nil {
-		return nil, err
-	}
-	return images, train.SameModel(w.store, known)
-}
-
 // exactName is the name of a figure that says where it is not what others print.
 func exactName(figure string, samples, against, all int) string {
 	if figure == inception.FID && (samples < ReferenceSamples || against < all) {
 		return fmt.Sprintf("%s with %d samples against %d training images, not comparable with FID of 50,000 samples", figure, samples, against)
 	}
 	return figure
-}
-
-// generator prepares the run's generator.
-func (w *opened) generator(dir string) (*task.Generator, error) {
-	s := w.settings
-	if !s.IsGAN() {
-		return nil, fmt.Errorf("job: the run in %s trains %s, which generates no images: name a run of a generative adversarial network", dir, s.Model)
-	}
-	gan, err := models.GANByName(s.Model, models.GANConfig{Width: s.Width})
-	if err != nil {
-		return nil, err
-	}
-	return task.NewGenerator(w.engine.Backend, w.store, gan, s.Dataset)
 }
 
 // training are the images to compare with, and how many there are in all.

@@ -131,7 +131,7 @@ func TestCompareRefuses(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, says)
 		}
 	}
-	if _, err := (Comparison{Samples: 2}).generate(t.Context(), w, generator); !errors.Is(err, train.ErrOtherModel) {
+	if _, err := w.generate(t.Context(), generator, 1, 2, nil); !errors.Is(err, train.ErrOtherModel) {
 		t.Errorf("a checkpoint without a generator: %v", err)
 	}
 }

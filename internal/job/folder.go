@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/imagegrid"
 	"github.com/kafisto/kafisto/internal/lockfile"
 	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/train"
@@ -240,6 +241,8 @@ type Record struct {
 	// Optimizer are the optimizer's effective settings; nil where the folder has none.
 	Optimizer map[string]any
 	Log       *runlog.Log
+	Grids     []imagegrid.Grid // pictures of what a GAN made
+	Frechet   []Frechet        // distances that were computed of what a GAN makes
 }
 
 // LoadRun reads a run folder, of a run that goes on too. Without a run the
@@ -254,6 +257,14 @@ func LoadRun(dir string) (Record, error) {
 		return Record{}, fmt.Errorf("job: %w", err)
 	}
 	r := Record{Settings: s, Log: log}
+	if s.IsGAN() {
+		if r.Grids, err = imagegrid.List(filepath.Join(dir, train.SamplesFolder)); err != nil {
+			return Record{}, fmt.Errorf("job: %w", err)
+		}
+		if r.Frechet, err = LoadFrechet(dir); err != nil {
+			return Record{}, err
+		}
+	}
 	for name, into := range map[string]any{AboutFile: &r.About, OptimizerFile: &r.Optimizer} {
 		if err := readJSON(filepath.Join(dir, name), into); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Record{}, err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/fid/inception"
 )
 
 // FrechetFile is the file of a run folder with the Fréchet distances that were
@@ -30,6 +31,10 @@ type Frechet struct {
 	Version  string  `json:"version,omitempty"` // of the program
 	Commit   string  `json:"commit,omitempty"`  // of its source
 }
+
+// IsFID tells whether the figure is FID by the reference protocol: nothing else may
+// stand beside what others print.
+func (f Frechet) IsFID() bool { return f.Name == inception.FID }
 
 // replaces tells whether a figure takes the place of an earlier one.
 func (f Frechet) replaces(old Frechet) bool {

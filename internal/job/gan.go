@@ -60,6 +60,7 @@ func ganTask(s Settings, o Options, folder string) (task.GAN, error) {
 	t := task.GAN{
 		Dataset: s.Dataset, Folder: folder, Model: s.Model, Width: s.Width, BatchSize: s.BatchSize, CriticSteps: s.CriticSteps,
 		Seed: uint64(s.Seed), TrainExamples: s.TrainExamples, EvalExamples: s.EvalExamples, Samples: s.Generated,
+		Show: gridsInto(o.Dir),
 	}
 	if s.Features == "" {
 		return t, nil

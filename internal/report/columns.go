@@ -17,6 +17,8 @@ type tasks uint8
 const (
 	classification tasks = 1 << iota // of images
 	language                         // models
+	generation                       // of images, by adversarial networks
+	distances                        // Fréchet ones, of generated images
 )
 
 // column is one figure of the tables of groups and of runs.
@@ -29,6 +31,8 @@ type column struct {
 	runDecimals int    // decimals in the table of runs
 	pick        func(Summary) Stat
 	of          func(measures) float64
+	// ranks says whether the groups' figures may be ranked; nil means that they may.
+	ranks func([]Summary) bool
 }
 
 // The columns that decide which group is the best.
@@ -41,9 +45,16 @@ var (
 		short: "best perplexity", long: "Best validation perplexity", tasks: language, decimals: 2, runDecimals: 2,
 		pick: func(s Summary) Stat { return s.BestPerplexity }, of: func(m measures) float64 { return m.bestPerplexity },
 	}
+	bestFrechetColumn = column{
+		short: "best Fréchet", long: "Lowest Fréchet distance", tasks: distances, significant: 4, runDecimals: 2, ranks: frechetRanks,
+		pick: func(s Summary) Stat { return s.BestFrechet }, of: func(m measures) float64 { return m.bestFrechet },
+	}
 )
 
-// columns are the figures of the tables; less is better in all.
+// unranked is for figures that are not better when they are less.
+func unranked([]Summary) bool { return false }
+
+// columns are the figures of the tables; less is better in those that rank.
 var columns = []column{
 	finalErrorColumn,
 	{
@@ -60,11 +71,28 @@ var columns = []column{
 		pick: func(s Summary) Stat { return s.TestPerplexity }, of: func(m measures) float64 { return m.testPerplexity },
 	},
 	{
-		short: "validation loss", long: "Validation loss", significant: 4, runDecimals: 4,
+		short: "final Fréchet", long: "Final Fréchet distance", tasks: distances, significant: 4, runDecimals: 2, ranks: frechetRanks,
+		pick: func(s Summary) Stat { return s.FinalFrechet }, of: func(m measures) float64 { return m.finalFrechet },
+	},
+	bestFrechetColumn,
+	{
+		short: "Wasserstein", long: "Wasserstein estimate", tasks: generation, significant: 4, runDecimals: 4, ranks: unranked,
+		pick: func(s Summary) Stat { return s.FinalWasserstein }, of: func(m measures) float64 { return m.finalWasserstein },
+	},
+	{
+		short: "generator loss", long: "Generator's loss", tasks: generation, significant: 4, runDecimals: 4, ranks: unranked,
+		pick: func(s Summary) Stat { return s.GeneratorLoss }, of: func(m measures) float64 { return m.generatorLoss },
+	},
+	{
+		short: "critic loss", long: "Critic's loss", tasks: generation, significant: 4, runDecimals: 4, ranks: unranked,
+		pick: func(s Summary) Stat { return s.CriticLoss }, of: func(m measures) float64 { return m.criticLoss },
+	},
+	{
+		short: "validation loss", long: "Validation loss", tasks: classification | language, significant: 4, runDecimals: 4,
 		pick: func(s Summary) Stat { return s.FinalLoss }, of: func(m measures) float64 { return m.finalLoss },
 	},
 	{
-		short: "training loss", long: "Training loss", significant: 4, runDecimals: 4,
+		short: "training loss", long: "Training loss", tasks: classification | language, significant: 4, runDecimals: 4,
 		pick: func(s Summary) Stat { return s.TrainingLoss }, of: func(m measures) float64 { return m.trainingLoss },
 	},
 	{
@@ -135,8 +163,11 @@ func severalSeeds(summaries []Summary) bool {
 }
 
 // best is the lowest mean of the column among groups without a diverged run;
-// NaN unless there are two groups to compare.
+// NaN unless there are two groups to compare and the column ranks them.
 func (c column) best(summaries []Summary) float64 {
+	if c.ranks != nil && !c.ranks(summaries) {
+		return math.NaN()
+	}
 	best, compared := math.NaN(), 0
 	for _, s := range summaries {
 		st := c.pick(s)

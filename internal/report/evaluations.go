@@ -15,23 +15,38 @@ type evalColumn struct {
 	split string
 	name  string // in the heading, behind the split
 	tasks tasks  // that have it; 0 means all
-	pick  func(runlog.Eval) float64
+	text  func(runlog.Eval) string
 }
 
 // evalColumns are the figures of one split.
 func evalColumns(split string) []evalColumn {
 	return []evalColumn{
-		{split, "loss", 0, func(e runlog.Eval) float64 { return e.Loss }},
-		{split, "top1_error", classification, func(e runlog.Eval) float64 { return e.Top1Error }},
-		{split, "top5_error", classification, func(e runlog.Eval) float64 { return e.Top5Error }},
-		{split, "perplexity", language, func(e runlog.Eval) float64 { return e.Perplexity }},
-		{split, "examples", 0, func(e runlog.Eval) float64 { return float64(e.Examples) }},
+		{split, "loss", 0, func(e runlog.Eval) string { return csvNumber(e.Loss) }},
+		{split, "top1_error", classification, func(e runlog.Eval) string { return csvNumber(e.Top1Error) }},
+		{split, "top5_error", classification, func(e runlog.Eval) string { return csvNumber(e.Top5Error) }},
+		{split, "perplexity", language, func(e runlog.Eval) string { return csvNumber(e.Perplexity) }},
+		{split, "wasserstein", generation, func(e runlog.Eval) string { return csvNumber(e.GAN.Wasserstein) }},
+		{split, "generated", generation, func(e runlog.Eval) string { return strconv.Itoa(e.GAN.Generated) }},
+		{split, "frechet", generation, csvFrechet},
+		{split, "features", generation, func(e runlog.Eval) string { return e.GAN.Features }},
+		{split, "examples", 0, func(e runlog.Eval) string { return strconv.Itoa(e.Examples) }},
 	}
+}
+
+// csvFrechet is the Fréchet distance, empty where there is none.
+func csvFrechet(e runlog.Eval) string {
+	if distance, ok := frechet(e); ok {
+		return csvNumber(distance)
+	}
+	return ""
 }
 
 // taskOf is what an evaluation is of.
 func taskOf(e runlog.Eval) tasks {
-	if e.IsLanguage() {
+	switch {
+	case e.GAN != nil:
+		return generation
+	case e.IsLanguage():
 		return language
 	}
 	return classification
@@ -40,7 +55,9 @@ func taskOf(e runlog.Eval) tasks {
 // WriteEvaluations writes every evaluation of the runs as CSV (RFC 4180), a line
 // for each run and step: optimizer, seed, step and epoch, and for each split the
 // loss, the errors in per cent or the perplexity, and the number of images or
-// words. What a run lacks is empty. It fails if the report has no runs or a run
+// words; of generative adversarial networks the Wasserstein estimate, the number of
+// generated images, their Fréchet distance and the classifier whose features that is
+// on. What a run lacks is empty. It fails if the report has no runs or a run
 // has an empty log.
 func WriteEvaluations(w io.Writer, r Report) error {
 	if err := r.check(); err != nil {
@@ -100,7 +117,7 @@ func evaluationLines(group string, run Run, columns []evalColumn) [][]string {
 		for _, c := range columns {
 			text := ""
 			if at, ok := run.Log.EvalAt(c.split, e.Step); ok && (c.tasks == 0 || c.tasks == taskOf(at)) {
-				text = csvNumber(c.pick(at))
+				text = c.text(at)
 			}
 			line = append(line, text)
 		}

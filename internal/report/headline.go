@@ -11,7 +11,7 @@ import (
 // headline is the result in a sentence for each task; empty if there is none.
 func headline(summaries []Summary) string {
 	var lines []string
-	for _, line := range []string{errorHeadline(summaries), perplexityHeadline(summaries)} {
+	for _, line := range []string{errorHeadline(summaries), perplexityHeadline(summaries), frechetHeadline(summaries)} {
 		if line != "" {
 			lines = append(lines, line)
 		}
@@ -80,6 +80,19 @@ func perplexityHeadline(summaries []Summary) string {
 	if len(tests) == len(w.groups) {
 		line += ", test perplexity " + strings.Join(tests, " and ")
 	}
+	if w.seeds > 1 {
+		return line + fmt.Sprintf(" over %d seeds.", w.seeds)
+	}
+	return line + " (one seed)."
+}
+
+// frechetHeadline is the result of generating images; empty if there is none.
+func frechetHeadline(summaries []Summary) string {
+	w := winnersOf(summaries, bestFrechetColumn)
+	if w.groups == nil {
+		return ""
+	}
+	line := fmt.Sprintf("Lowest Fréchet distance%s: %s with %s", onFeatures(w.groups[0].Features), w.names(), w.text)
 	if w.seeds > 1 {
 		return line + fmt.Sprintf(" over %d seeds.", w.seeds)
 	}

@@ -28,6 +28,8 @@ type page struct {
 	Rows       []pageRow
 	TableNote  string
 	Sections   []pageSection
+	Samples    []pageSamples
+	NotShown   string // says how many sample grids are not on the page; empty if all are
 	Different  []settingRow
 	Common     []settingRow
 	Runs       []pageRun
@@ -114,6 +116,7 @@ func newPage(r Report) (page, error) {
 		}
 	}
 	p.Different, p.Common = settingRows(groups)
+	p.Samples, p.NotShown = samplesOf(p.Groups, groups)
 	var err error
 	p.Sections, err = pageSections(groups)
 	return p, err
@@ -165,19 +168,36 @@ func newPageRun(run Run, columns []column) pageRun {
 
 // pageNote explains the summary table.
 func pageNote(r Report, summaries []Summary) string {
-	note := map[tasks]string{
-		classification:            "Errors and losses on the validation split; ",
-		language:                  "Perplexities and losses on the validation split; test perplexity is that at the lowest validation loss; ",
-		classification | language: "Errors, perplexities and losses on the validation split; test perplexity is that at the lowest validation loss; ",
-	}[tasksOf(summaries)]
-	note += "training loss is the mean of the last 50 steps; seconds a step is the median; total seconds are steps and evaluations, without start-up."
+	note := lossNote(tasksOf(summaries)) + "seconds a step is the median; total seconds are steps and evaluations, without start-up."
 	if severalSeeds(summaries) {
 		note += " Mean ± sample standard deviation over the seeds that did not diverge."
 	} else {
 		note += " One seed each, so there is no standard deviation."
 	}
-	if unigram := unigramNote(r); unigram != "" {
-		note += " " + unigram
+	for _, more := range []string{unigramNote(r), ganNote(summaries)} {
+		if more != "" {
+			note += " " + more
+		}
+	}
+	return note
+}
+
+// lossNote says which figures are of the validation split, and which are means.
+func lossNote(of tasks) string {
+	if of&(classification|language) == 0 {
+		return "Losses of generator and critic are means of the last 50 steps; "
+	}
+	note := map[tasks]string{
+		classification:            "Errors and losses on the validation split; ",
+		language:                  "Perplexities and losses on the validation split; ",
+		classification | language: "Errors, perplexities and losses on the validation split; ",
+	}[of&(classification|language)]
+	if of&language != 0 {
+		note += "test perplexity is that at the lowest validation loss; "
+	}
+	note += "training loss is the mean of the last 50 steps; "
+	if of&generation != 0 {
+		note += "losses of generator and critic are, too; "
 	}
 	return note
 }

@@ -47,6 +47,14 @@ type jsonRun struct {
 	BestPerplexity  *float64           `json:"best_validation_perplexity,omitempty"`
 	TestPerplexity  *float64           `json:"test_perplexity,omitempty"`
 	Unigram         map[string]float64 `json:"unigram_perplexity,omitempty"`
+
+	// Those of generative adversarial networks, which have no other losses.
+	FinalFrechet     *float64 `json:"final_frechet,omitempty"`
+	BestFrechet      *float64 `json:"best_frechet,omitempty"`
+	Features         []string `json:"features,omitempty"` // classifiers that the distances depend on
+	FinalWasserstein *float64 `json:"final_validation_wasserstein,omitempty"`
+	GeneratorLoss    *float64 `json:"generator_loss,omitempty"`
+	CriticLoss       *float64 `json:"critic_loss,omitempty"`
 }
 
 // WriteJSON writes the report as one indented JSON object of type "report":
@@ -92,7 +100,9 @@ func newJSONRun(group string, run Run) jsonRun {
 		StepSeconds:  OrNull(m.stepSeconds), TotalSeconds: OrNull(m.totalSeconds),
 		Settings:        run.Settings,
 		FinalPerplexity: OrNull(m.finalPerplexity), BestPerplexity: OrNull(m.bestPerplexity), TestPerplexity: OrNull(m.testPerplexity),
-		Unigram: unigrams(run.Log),
+		Unigram:      unigrams(run.Log),
+		FinalFrechet: OrNull(m.finalFrechet), BestFrechet: OrNull(m.bestFrechet), Features: m.features,
+		FinalWasserstein: OrNull(m.finalWasserstein), GeneratorLoss: OrNull(m.generatorLoss), CriticLoss: OrNull(m.criticLoss),
 	}
 }
 

@@ -29,6 +29,12 @@ type measures struct {
 	stepSeconds           float64 // median over steps
 	totalSeconds          float64 // all steps and evaluations, without start-up
 	examples              int     // of the last validation
+
+	// Those of generative adversarial networks, which have no other losses.
+	generatorLoss, criticLoss float64  // means of the last lossWindow finite step losses
+	finalWasserstein          float64  // validation
+	finalFrechet, bestFrechet float64  // of the validations
+	features                  []string // classifiers of the Fréchet distances
 }
 
 // measure reads the figures of a run from its log.
@@ -37,6 +43,7 @@ func measure(log *runlog.Log) measures {
 		finalError: math.NaN(), bestError: math.NaN(),
 		finalPerplexity: math.NaN(), bestPerplexity: math.NaN(), testPerplexity: math.NaN(),
 		finalLoss: math.NaN(), bestLoss: math.NaN(),
+		finalWasserstein: math.NaN(), finalFrechet: math.NaN(), bestFrechet: math.NaN(), features: featuresOf(log),
 	}
 	var total float64
 	for _, e := range log.Evals {
@@ -48,18 +55,17 @@ func measure(log *runlog.Log) measures {
 	if e, ok := log.TestAtBest(); ok && e.IsLanguage() {
 		m.testPerplexity = e.Perplexity
 	}
-	seconds := make([]float64, 0, len(log.Steps))
-	losses := make([]float64, 0, len(log.Steps))
+	var seconds []float64
 	for _, s := range log.Steps {
 		total += positive(s.Seconds)
 		if s.Seconds > 0 && finite(s.Seconds) {
 			seconds = append(seconds, s.Seconds)
 		}
-		if finite(s.Loss) {
-			losses = append(losses, s.Loss)
+		if s.Critic != nil {
+			m.tasks |= generation
 		}
 	}
-	m.trainingLoss = mean(losses[max(0, len(losses)-lossWindow):])
+	m.trainingLoss, m.generatorLoss, m.criticLoss = lastLoss(log, alone), lastLoss(log, generator), lastLoss(log, critic)
 	m.stepSeconds = median(seconds)
 	m.totalSeconds = math.NaN()
 	if total > 0 {
@@ -68,17 +74,38 @@ func measure(log *runlog.Log) measures {
 	return m
 }
 
+// lastLoss is the mean of a network's last lossWindow finite step losses.
+func lastLoss(log *runlog.Log, of partOf) float64 {
+	var losses []float64
+	for _, p := range fromParts(of, func(p part) float64 { return p.loss })(log) {
+		if finite(p.y) {
+			losses = append(losses, p.y)
+		}
+	}
+	return mean(losses[max(0, len(losses)-lossWindow):])
+}
+
 // evaluated puts in the next evaluation of the validation split.
 func (m *measures) evaluated(e runlog.Eval) {
-	m.finalLoss, m.examples = e.Loss, e.Examples
+	m.examples = e.Examples
+	kind := taskOf(e)
+	m.tasks |= kind
+	if kind == generation {
+		m.finalWasserstein = e.GAN.Wasserstein
+		if distance, ok := frechet(e); ok {
+			m.tasks |= distances
+			m.finalFrechet = distance
+			m.bestFrechet = lower(m.bestFrechet, distance)
+		}
+		return
+	}
+	m.finalLoss = e.Loss
 	m.bestLoss = lower(m.bestLoss, e.Loss)
-	if e.IsLanguage() {
-		m.tasks |= language
+	if kind == language {
 		m.finalPerplexity = e.Perplexity
 		m.bestPerplexity = lower(m.bestPerplexity, e.Perplexity)
 		return
 	}
-	m.tasks |= classification
 	m.finalError = e.Top1Error
 	m.bestError = lower(m.bestError, e.Top1Error)
 }

@@ -34,6 +34,9 @@ type curve struct {
 // empty if no log holds any.
 func newPanel(f figure, groups []group, epochs bool) panel {
 	p := panel{figure: f, epochs: epochs}
+	if f.titled != nil {
+		p.title = f.titled(groups)
+	}
 	all := make([][][]point, len(groups)) // group, run, point
 	var thin thinning
 	for i, g := range groups {

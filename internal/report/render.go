@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -52,14 +53,14 @@ func renderSVG(p panel, task string, groups []group) ([]byte, error) {
 }
 
 // renderInline draws the panel, without title and legend, as an <svg> element
-// whose colours are the page's custom properties. It holds no text from
-// outside: only axis labels and numbers.
+// whose colours are the page's custom properties. Of text from outside it holds at
+// most that of the title, escaped.
 func renderInline(p panel) (string, error) {
 	canvas := vgsvg.New(vg.Points(figureWidth), vg.Points(figureHeight))
 	if err := drawPanel(draw.New(canvas), p); err != nil {
 		return "", err
 	}
-	return svgElement(canvas, p.name, p.title, vg.Points(figureWidth), vg.Points(figureHeight))
+	return svgElement(canvas, p.name, template.HTMLEscapeString(p.title), vg.Points(figureWidth), vg.Points(figureHeight))
 }
 
 // drawPanel draws the panel over the whole canvas. The plotting library

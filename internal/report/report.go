@@ -1,5 +1,6 @@
 // Package report turns run logs into a terminal table, JSON, CSV, figures (PNG
-// and SVG) and one self-contained HTML page. It reads run logs and nothing else.
+// and SVG) and one self-contained HTML page. It reads run logs and, for the page, the sample
+// grids of generative adversarial networks; nothing else.
 //
 // Runs with the same Group are seeds of one optimizer: tables show their mean
 // and standard deviation, figures draw them in one colour.
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/kafisto/kafisto/internal/imagegrid"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
@@ -21,6 +23,9 @@ type Run struct {
 	Seed     uint64         // of this run
 	Settings map[string]any // resolved settings; nested maps are shown with dotted names
 	Log      *runlog.Log    // what happened; required
+	// Grids are pictures of what a GAN made, in the order of steps; the page shows the
+	// first, one in the middle and the last.
+	Grids []imagegrid.Grid
 }
 
 // Report is a set of runs on one task and where they come from. Empty strings

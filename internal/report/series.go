@@ -30,36 +30,84 @@ func fromSteps(pick func(runlog.Step) (y float64, ok bool)) series {
 	}
 }
 
-// covariance is entry i of the filter's P.
-func covariance(i int) series {
+// part is what one network did in a training step.
+type part struct {
+	loss, gradientNorm float64
+	learningRate       [3]float64     // minimum, median, maximum over layers
+	filter             *runlog.Filter // nil without one
+}
+
+// partOf picks a network's part of a step; false where there is no such network.
+type partOf func(runlog.Step) (part, bool)
+
+// alone is the network of a run that trains one, not two against each other.
+func alone(s runlog.Step) (part, bool) {
+	return part{s.Loss, s.GradientNorm, s.LearningRate, s.Filter}, s.Critic == nil
+}
+
+// generator is that of a generative adversarial network.
+func generator(s runlog.Step) (part, bool) {
+	return part{s.Loss, s.GradientNorm, s.LearningRate, s.Filter}, s.Critic != nil
+}
+
+// critic is that of a generative adversarial network.
+func critic(s runlog.Step) (part, bool) {
+	c := s.Critic
+	if c == nil {
+		return part{}, false
+	}
+	return part{c.Loss, c.GradientNorm, c.LearningRate, c.Filter}, true
+}
+
+// fromParts makes a series of one network from what pick reads of its parts.
+func fromParts(of partOf, pick func(part) float64) series {
 	return fromSteps(func(s runlog.Step) (float64, bool) {
-		if s.Filter == nil || i >= len(s.Filter.P) {
-			return 0, false
-		}
-		return s.Filter.P[i], true
+		p, ok := of(s)
+		return pick(p), ok
 	})
 }
 
-// learningRates is the median over layers with the band from minimum to
-// maximum.
-func learningRates(log *runlog.Log) []point {
-	points := make([]point, len(log.Steps))
-	for i, s := range log.Steps {
-		rate := s.LearningRate
-		points[i] = point{step: s.Step, x: s.Epoch, y: rate[1], low: rate[0], high: rate[2]}
-	}
-	return points
+// fromFilters makes a series of one network from what pick reads of its filter;
+// pick says false where the filter lacks the quantity.
+func fromFilters(of partOf, pick func(*runlog.Filter) (float64, bool)) series {
+	return fromSteps(func(s runlog.Step) (float64, bool) {
+		p, ok := of(s)
+		if !ok || p.filter == nil {
+			return 0, false
+		}
+		return pick(p.filter)
+	})
 }
 
-// filterLearningRates are the learning rates of the steps that have a filter.
-func filterLearningRates(log *runlog.Log) []point {
-	var points []point
-	for i, p := range learningRates(log) {
-		if log.Steps[i].Filter != nil {
-			points = append(points, p)
+// covariance is entry i of the filter's P.
+func covariance(of partOf, i int) series {
+	return fromFilters(of, func(f *runlog.Filter) (float64, bool) {
+		if i >= len(f.P) {
+			return 0, false
 		}
+		return f.P[i], true
+	})
+}
+
+// learningRates is the median over the network's layers with the band from minimum
+// to maximum.
+func learningRates(of partOf) series {
+	return func(log *runlog.Log) []point {
+		var points []point
+		for _, s := range log.Steps {
+			if p, ok := of(s); ok {
+				rate := p.learningRate
+				points = append(points, point{step: s.Step, x: s.Epoch, y: rate[1], low: rate[0], high: rate[2]})
+			}
+		}
+		return points
 	}
-	return points
+}
+
+// filtered is the network alone, in the steps in which it has a filter.
+func filtered(s runlog.Step) (part, bool) {
+	p, ok := alone(s)
+	return p, ok && p.filter != nil
 }
 
 // evaluations makes a series from what pick reads of each evaluation on a split;

@@ -55,6 +55,14 @@ type Summary struct {
 	BestPerplexity  Stat `json:"best_validation_perplexity,omitzero"`  // lowest of the run
 	TestPerplexity  Stat `json:"test_perplexity,omitzero"`             // at the lowest validation loss, as papers report it
 
+	// Figures of generative adversarial networks, which have no other losses.
+	FinalFrechet     Stat     `json:"final_frechet,omitzero"`                // last evaluation that has one
+	BestFrechet      Stat     `json:"best_frechet,omitzero"`                 // lowest of the run
+	Features         []string `json:"features,omitempty"`                    // classifiers that the distances depend on
+	FinalWasserstein Stat     `json:"final_validation_wasserstein,omitzero"` // last evaluation
+	GeneratorLoss    Stat     `json:"generator_loss,omitzero"`               // mean of the last 50 steps
+	CriticLoss       Stat     `json:"critic_loss,omitzero"`                  // mean of the last 50 steps
+
 	tasks tasks // of all runs, diverged ones included
 }
 
@@ -91,6 +99,7 @@ func summarize(g group) Summary {
 			s.Examples = 0
 		}
 		all = append(all, m)
+		s.Features = addNames(s.Features, m.features...)
 	}
 	over := func(pick func(measures) float64) Stat {
 		values := make([]float64, len(all))
@@ -104,6 +113,11 @@ func summarize(g group) Summary {
 	s.FinalPerplexity = over(func(m measures) float64 { return m.finalPerplexity })
 	s.BestPerplexity = over(func(m measures) float64 { return m.bestPerplexity })
 	s.TestPerplexity = over(func(m measures) float64 { return m.testPerplexity })
+	s.FinalFrechet = over(func(m measures) float64 { return m.finalFrechet })
+	s.BestFrechet = over(func(m measures) float64 { return m.bestFrechet })
+	s.FinalWasserstein = over(func(m measures) float64 { return m.finalWasserstein })
+	s.GeneratorLoss = over(func(m measures) float64 { return m.generatorLoss })
+	s.CriticLoss = over(func(m measures) float64 { return m.criticLoss })
 	s.FinalLoss = over(func(m measures) float64 { return m.finalLoss })
 	s.BestLoss = over(func(m measures) float64 { return m.bestLoss })
 	s.TrainingLoss = over(func(m measures) float64 { return m.trainingLoss })

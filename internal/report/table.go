@@ -87,6 +87,9 @@ func tableNote(r Report, summaries []Summary) string {
 	if unigram := unigramNote(r); unigram != "" {
 		note += " " + unigram
 	}
+	if gan := ganNote(summaries); gan != "" {
+		note += "\n" + gan
+	}
 	return note
 }
 

@@ -129,11 +129,16 @@ func TestAppendRefuses(t *testing.T) {
 	appendAll(t, w, Step{Step: 3, Loss: 1})
 	before, _ := os.ReadFile(path)
 	for record, want := range map[any]string{
-		Step{Step: 4, Loss: math.NaN()}:                                "step 4: loss is NaN",
-		Step{Step: 4, GradientNorm: math.Inf(1)}:                       "step 4: gradient_norm is +Inf",
-		Step{Step: 4, LearningRate: [3]float64{0, math.Inf(-1), 0}}:    "step 4: learning_rate is -Inf",
-		Step{Step: 4, Filter: &Filter{R: math.NaN(), P: []float64{1}}}: "step 4: filter.R is NaN",
-		Step{Step: 4, Filter: &Filter{P: []float64{1, 2}}}:             "filter.P has 2 numbers",
+		Step{Step: 4, Loss: math.NaN()}:                                                  "step 4: loss is NaN",
+		Step{Step: 4, GradientNorm: math.Inf(1)}:                                         "step 4: gradient_norm is +Inf",
+		Step{Step: 4, LearningRate: [3]float64{0, math.Inf(-1), 0}}:                      "step 4: learning_rate is -Inf",
+		Step{Step: 4, Filter: &Filter{R: math.NaN(), P: []float64{1}}}:                   "step 4: filter.R is NaN",
+		Step{Step: 4, Filter: &Filter{P: []float64{1, 2}}}:                               "filter.P has 2 numbers",
+		Step{Step: 4, Critic: &Critic{Wasserstein: math.NaN()}}:                          "step 4: critic.wasserstein is NaN",
+		Step{Step: 4, Critic: &Critic{Filter: &Filter{P: []float64{math.Inf(1)}}}}:       "step 4: filter.P is +Inf",
+		Eval{Step: 4, Split: "test", GAN: &GAN{}}:                                        "gan.generated is 0",
+		Eval{Step: 4, Split: "test", GAN: &GAN{Generated: 2, Frechet: new(-1.0)}}:        "gan.frechet is -1",
+		Eval{Step: 4, Split: "test", GAN: &GAN{Generated: 2, Frechet: new(math.Inf(1))}}: "step 4: gan.frechet is +Inf",
 		Step{Step: 3}: "step 3 is not after step 3",
 		Step{Step: 0}: "steps are numbered from 1",
 		Eval{Step: 4, Split: "test", Loss: math.NaN()}:        "step 4: loss is NaN",

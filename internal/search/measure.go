@@ -3,6 +3,7 @@ package search
 import (
 	"cmp"
 	"fmt"
+	"math"
 
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/runlog"
@@ -20,7 +21,18 @@ func measureOf(s job.Settings) measure {
 	if s.IsLanguage() {
 		return measure{"perplexity", func(e runlog.Eval) float64 { return e.Perplexity }, 2}
 	}
+	if s.IsGAN() {
+		return measure{"Fréchet distance", frechet, 2}
+	}
 	return measure{"top-1 error, %", func(e runlog.Eval) float64 { return e.Top1Error }, 2}
+}
+
+// frechet is infinite where it was not measured, which is in no mean.
+func frechet(e runlog.Eval) float64 {
+	if e.GAN == nil || e.GAN.Frechet == nil {
+		return math.Inf(1)
+	}
+	return *e.GAN.Frechet
 }
 
 // compare orders evaluations by the measure and, where it is the same, as that of

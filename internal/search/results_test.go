@@ -118,3 +118,22 @@ func TestLanguageModelsAreComparedByPerplexity(t *testing.T) {
 		t.Error("of perplexities that are too large for a number, the loss does not decide")
 	}
 }
+
+func TestGANsAreComparedByFrechetDistance(t *testing.T) {
+	s := job.Defaults()
+	s.Model = "dcgan"
+	m := measureOf(s)
+	distance := 31.5
+	with, without := runlog.Eval{Loss: -1, GAN: &runlog.GAN{Frechet: &distance}}, runlog.Eval{Loss: -9, GAN: &runlog.GAN{}}
+	if m.name != "Fréchet distance" || m.of(with) != 31.5 || m.compare(with, without) >= 0 || stat([]runlog.Eval{without}, m.of).N != 0 {
+		t.Errorf("%s is %v and %v", m.name, m.of(with), m.of(without))
+	}
+	p := Plan{Base: s, Over: []string{"learning-rate=1,0.1"}, Seeds: []int64{1}}
+	if _, err := New(p); err == nil || !strings.Contains(err.Error(), "--features") {
+		t.Errorf("a search that nothing could be ranked by: %v", err)
+	}
+	p.Base.Features = "runs/classifier"
+	if _, err := New(p); err != nil {
+		t.Error(err)
+	}
+}

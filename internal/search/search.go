@@ -137,6 +137,9 @@ func (s *Search) settings(values map[string]string) (job.Settings, error) {
 	if err == nil {
 		err = settings.Check()
 	}
+	if err == nil && settings.IsGAN() && settings.Features == "" {
+		err = errors.New("GANs are ranked by their Fréchet distance: name with --features the run of a classifier to measure it by")
+	}
 	if err != nil {
 		return settings, fmt.Errorf("search: with %s: %w", s.text(values), err)
 	}

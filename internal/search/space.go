@@ -38,6 +38,8 @@ var outside = map[string]string{
 	"data-dir":      "it decides no result",
 	"dataset":       "trials are ranked by the same held-out data",
 	"eval-examples": "trials are ranked by the same held-out data",
+	"features":      "trials are ranked by the same features",
+	"generated":     "trials are ranked by as many generated images",
 }
 
 // varying are the settings that may change while a search goes on.

@@ -148,7 +148,7 @@ func (a *assessment) meanScore(ctx context.Context, canvases *data.Images) (floa
 		if err != nil {
 			return 0, err
 		}
-		scores, err := a.judge.Exec1(batch.Inputs[0])
+		scores, err := a.judge.Call1(batch.Inputs[0])
 		batch.Finalize()
 		if err != nil {
 			return 0, fmt.Errorf("task: %w", err)

@@ -100,7 +100,7 @@ func (g *Generator) Canvases(ctx context.Context, latents []float32, progress fu
 func (g *Generator) make(latents []float32) ([]float32, error) {
 	input := tensors.FromFlatDataAndDimensions(latents, generatorBatch, g.gan.Latent)
 	defer input.FinalizeAll() //nolint:errcheck // it is not used again
-	out, err := g.exec.Exec1(input)
+	out, err := g.exec.Call1(input)
 	if err != nil {
 		return nil, fmt.Errorf("task: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 const (
 	LogFile           = "log.jsonl"
 	CheckpointsFolder = "checkpoints"
+	SamplesFolder     = "samples" // pictures of what a GAN makes, one an evaluation
 )
 
 var (

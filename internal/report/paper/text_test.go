@@ -96,6 +96,17 @@ func TestCellFigures(t *testing.T) {
 	}
 }
 
+// TestPaperDeviation: what the paper prints as a mean with its deviation is shown so.
+func TestPaperDeviation(t *testing.T) {
+	c := Cell{Paper: ptr(78.21), PaperSD: ptr(15.91), Ours: []float64{70}}
+	if text := c.paperText(); text != "78.21 ± 15.91" {
+		t.Errorf("the paper's number is %q", text)
+	}
+	if out := newJSONCell(c); out.PaperSD == nil || *out.PaperSD != 15.91 {
+		t.Errorf("as JSON: %+v", out)
+	}
+}
+
 func TestUnusableTablesAreRefused(t *testing.T) {
 	change := func(f func(*Table)) []Table { table := sample(); f(&table); return []Table{table} }
 	for want, tables := range map[string][]Table{
