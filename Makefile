@@ -5,11 +5,13 @@ export GOEXPERIMENT := simd
 
 ENGINE ?= auto
 FUZZTIME ?= 60s
+SOAK ?= 2h
+SOAK_ENGINE ?= go
 GO ?= go
 
 DEMO_DIR = runs/demo-$(subst :,-,$(ENGINE))
 
-.PHONY: help build demo test lint fuzz cross check clean-demo
+.PHONY: help build demo test trust soak lint fuzz cross check clean-demo
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -27,12 +29,25 @@ clean-demo: ## Remove the demo's runs, so that it trains again.
 test: ## Run all tests; those for XLA skip where it is not installed, or fail with KAFISTO_REQUIRE_XLA=1.
 	$(GO) test -timeout 20m ./...
 
+trust: ## Test what a run promises, in full (docs/reliability.md), on a machine that does nothing else: an hour or so.
+	KAFISTO_TRUST=full $(GO) test -count=1 -timeout 4h -v ./internal/trust
+	KAFISTO_STOPS=20 $(GO) test -count=1 -timeout 1h ./internal/train
+	$(GO) test -count=1 ./internal/atomicfile ./internal/checkpoint/... ./internal/engine ./internal/lockfile ./internal/runlog ./internal/task
+	$(GO) test -count=1 ./internal/search ./internal/weights -run 'Full|Refuse'
+	$(GO) test -count=1 ./internal/data -rapid.checks=1000
+	$(GO) test -count=1 ./internal/cli -run 'Killed|Shared|Signals|Stopped|Diverged|Resume|Full|BadInput'
+
+soak: ## Train for SOAK (2h) on SOAK_ENGINE (go) with a checkpoint a minute; memory and open files go to runs/soak.csv.
+	mkdir -p runs
+	KAFISTO_SOAK=$(SOAK) KAFISTO_SOAK_ENGINE=$(SOAK_ENGINE) KAFISTO_SOAK_CSV=$(CURDIR)/runs/soak.csv \
+		$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./internal/trust
+
 lint: ## Check formatting, vet, and staticcheck.
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-fuzz: ## Fuzz every parser for FUZZTIME (60s).
+fuzz: ## Fuzz every parser for FUZZTIME (60s) each.
 	@set -e; for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
 		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
 			echo "$$name in $$(dirname $$file)"; \

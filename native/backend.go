@@ -5,6 +5,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
+
+	"github.com/kafisto/kafisto/internal/decorator"
 )
 
 // Wrap gives XLA's CPU backend the kernels of this package: a backend that does
@@ -23,7 +25,8 @@ func Wrap(backend compute.Backend) (compute.Backend, error) {
 	if err := register(backend); err != nil {
 		return nil, fmt.Errorf("native: no kernels for backend %s: %w", backend.Name(), err)
 	}
-	w := &wrapped{backend}
+	w := &wrapped{}
+	w.Backend = decorator.New(backend, w)
 	if err := check(w); err != nil {
 		return nil, fmt.Errorf("native: the kernels for backend %s do not work: %w", backend.Name(), err)
 	}
@@ -31,11 +34,19 @@ func Wrap(backend compute.Backend) (compute.Backend, error) {
 }
 
 // Available tells whether a backend has the kernels, which is whether [Wrap] made
-// it. Graphs that call kernels on another backend compute nothing of use: ask
+// it, or one that it gives by a method Unwrap. Graphs that call kernels on another backend compute nothing of use: ask
 // first.
 func Available(backend compute.Backend) bool {
-	_, ok := backend.(*wrapped)
-	return ok
+	for {
+		switch b := backend.(type) {
+		case *wrapped:
+			return true
+		case interface{ Unwrap() compute.Backend }:
+			backend = b.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 // Instructions names the instruction set that the kernels use on this machine:
@@ -44,7 +55,7 @@ func Available(backend compute.Backend) bool {
 func Instructions() string { return instructions() }
 
 // wrapped is a backend whose functions can call kernels.
-type wrapped struct{ compute.Backend }
+type wrapped struct{ *decorator.Backend }
 
 // Builder starts a program.
 func (w *wrapped) Builder(name string) compute.Builder {
@@ -53,6 +64,9 @@ func (w *wrapped) Builder(name string) compute.Builder {
 		parameters: map[compute.Value]int{}, over: map[compute.Value]compute.Value{},
 	}
 }
+
+// anyOutput is that XLA chooses which output takes a parameter's memory.
+const anyOutput = -1
 
 // builder is a program in which some functions stand for kernels.
 type builder struct {
@@ -78,6 +92,16 @@ func (b *builder) NewFunction(name string) (compute.Function, error) {
 		return nil, err
 	}
 	return &function{Function: inner, builder: b}, nil
+}
+
+// Compile compiles the program.
+func (b *builder) Compile() (compute.Executable, error) {
+	e, err := b.Builder.Compile()
+	if err != nil {
+		return nil, err
+	}
+	returnMemory() // which the compiler leaves, some hundred megabytes
+	return b.backend.Executable(e), nil
 }
 
 // function passes everything on but calls of kernels. Other functions that it

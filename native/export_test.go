@@ -17,7 +17,7 @@ var (
 )
 
 // Plain is the backend that was wrapped.
-func Plain(backend compute.Backend) compute.Backend { return backend.(*wrapped).Backend }
+func Plain(backend compute.Backend) compute.Backend { return backend.(*wrapped).Backend.Backend }
 
 // CheckProgramOf tells what is wrong with the StableHLO program that programOf
 // finds behind a function of go-xla.

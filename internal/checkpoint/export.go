@@ -3,26 +3,30 @@ package checkpoint
 import (
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
 )
 
-// Trainable selects the trained parameters, for [Export].
-func Trainable(v Variable) bool { return v.Trainable }
-
-// Export writes those variables of the checkpoint folder at path that include
-// selects to the safetensors file out, each under its path; the file's metadata
-// has the step and the program. [Trainable] leaves out the running statistics of
-// normalisation layers, which have to be selected by path where there are any.
-// A damaged checkpoint and a selection without variables are errors; then out is
-// not written.
-func Export(path, out string, include func(Variable) bool) error {
-	c, err := Open(path)
-	if err != nil {
-		return err
+// ModelOf selects a model's variables for [Export], without the state of the
+// optimizer and of the run: the trained parameters, and what lies beside one, as
+// running statistics of normalisation layers do.
+func ModelOf(m Manifest) func(Variable) bool {
+	scope := func(v Variable) string { return path.Dir(v.Path) }
+	trained := map[string]bool{}
+	for _, v := range m.Variables {
+		trained[scope(v)] = trained[scope(v)] || v.Trainable && scope(v) != "/"
 	}
+	return func(v Variable) bool { return v.Trainable || trained[scope(v)] }
+}
+
+// Export writes those variables of a checkpoint that include selects to the
+// safetensors file out, each under its path; the file's metadata has the step and
+// the program. A damaged checkpoint and a selection without variables are errors;
+// then out is not written.
+func (c *Checkpoint) Export(out string, include func(Variable) bool) error {
 	selected := map[string]bool{}
 	for _, v := range c.Manifest.Variables {
 		selected[v.Path] = include(v)
@@ -34,7 +38,7 @@ func Export(path, out string, include func(Variable) bool) error {
 		}
 	}
 	if len(tensors) == 0 {
-		return fmt.Errorf("checkpoint: no variable of %s is selected for export", path)
+		return fmt.Errorf("checkpoint: no variable of %s is selected for export", c.Path)
 	}
 	if err := safetensors.Pack(tensors); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)

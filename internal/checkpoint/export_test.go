@@ -14,10 +14,38 @@ import (
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
 )
 
+// export opens a checkpoint and exports those variables that include selects.
+func export(path, out string, include func(Manifest) func(Variable) bool) error {
+	c, err := Open(path)
+	if err != nil {
+		return err
+	}
+	return c.Export(out, include(c.Manifest))
+}
+
+func exportModel(path, out string) error { return export(path, out, ModelOf) }
+
+// TestModelOf: what belongs to a network is exported, and nothing else.
+func TestModelOf(t *testing.T) {
+	m := Manifest{Variables: []Variable{
+		{Path: "/conv/norm/scale", Trainable: true}, {Path: "/conv/norm/mean"}, {Path: "/conv/weights", Trainable: true},
+		{Path: "/root", Trainable: true}, {Path: "/global_step"}, {Path: "/kafisto/velocity/conv/norm/scale"}, {Path: "/carried/state0"},
+	}}
+	var got []string
+	for _, v := range m.Variables {
+		if ModelOf(m)(v) {
+			got = append(got, v.Path)
+		}
+	}
+	if want := "/conv/norm/scale /conv/norm/mean /conv/weights /root"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
 func TestExport(t *testing.T) {
 	dir := t.TempDir()
 	path, out := save(t, dir, 3, 1), filepath.Join(dir, "model.safetensors")
-	if err := Export(path, out, Trainable); err != nil {
+	if err := exportModel(path, out); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.ReadFile(out)
@@ -50,13 +78,13 @@ func TestExport(t *testing.T) {
 func TestExportRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path, out := save(t, dir, 3, 1), filepath.Join(dir, "model.safetensors")
-	if err := Export(path, out, func(Variable) bool { return false }); err == nil {
+	if err := export(path, out, func(Manifest) func(Variable) bool { return func(Variable) bool { return false } }); err == nil {
 		t.Error("exported nothing")
 	}
 	if err := os.WriteFile(filepath.Join(path, SumFile), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Export(path, out, Trainable); err == nil {
+	if err := exportModel(path, out); err == nil {
 		t.Error("exported a damaged checkpoint")
 	}
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
@@ -79,14 +107,14 @@ func TestPythonReads(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path, out := save(t, dir, 3, 1), filepath.Join(dir, "model.safetensors")
-	if err := Export(path, out, Trainable); err != nil {
+	if err := exportModel(path, out); err != nil {
 		t.Fatal(err)
 	}
 	numpy := map[safetensors.DType]string{
 		safetensors.F32: "float32", safetensors.F64: "float64", safetensors.I64: "int64", safetensors.U64: "uint64",
 	}
 	for file, include := range map[string]func(Variable) bool{
-		out:                                Trainable,
+		out:                                func(v Variable) bool { return v.Trainable },
 		filepath.Join(path, VariablesFile): func(Variable) bool { return true },
 	} {
 		got, err := exec.Command("python3", "-c", reader, file).Output()

@@ -19,7 +19,7 @@ func TestFullDisk(t *testing.T) {
 	for _, limit := range []uint64{0, 10, 600} {
 		restore := disktest.Limit(t, limit)
 		_, saved := Save(dir, newStore(t, 3), Meta{Step: 3})
-		exported := Export(dir+"/step-000000002", dir+"/out.safetensors", Trainable)
+		exported := exportModel(dir+"/step-000000002", dir+"/out.safetensors")
 		restore()
 		if saved == nil || !strings.Contains(saved.Error(), "step 3 not saved") {
 			t.Errorf("limit %d: saving: %v", limit, saved)

@@ -39,6 +39,7 @@ type program struct {
 
 	Train     trainCommand     `cmd:"" help:"Train once."`
 	Eval      evalCommand      `cmd:"" help:"Evaluate what a run has saved."`
+	Export    exportCommand    `cmd:"" help:"Write what a run has saved as a safetensors file, for other programs."`
 	Generate  generateCommand  `cmd:"" help:"Write text with a language model that was trained."`
 	Sample    sampleCommand    `cmd:"" help:"Make images with a GAN that was trained."`
 	Fid       fidCommand       `cmd:"" help:"Measure how far the images of a generator that was trained are from its data set: FID."`

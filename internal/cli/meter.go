@@ -18,7 +18,9 @@ type meter struct {
 	shown       time.Time // when progress was last due
 }
 
-func (m *meter) begin(_, total int64) { m.total, m.shown = total, m.now() }
+func (m *meter) begin(_, total int64) {
+	m.first, m.total, m.shown = runlog.Step{}, total, m.now()
+}
 
 func (m *meter) step(s runlog.Step) {
 	if m.first.Step == 0 {

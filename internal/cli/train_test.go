@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -173,6 +174,21 @@ func TestDivergedRunExitsWithItsCode(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestDivergedRunMayGoBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := succeed(t, with([]string{"train", "--dir", dir, "--optimizer=sgd", "--learning-rate=1e38", "--retries=1", "--retry-factor=1e-40"}, tiny...)...)
+	if strings.Count(r.stderr, "going back to the start with 1e-40 of the learning rate (retry 1 of 1)") != 1 {
+		t.Errorf("standard error %q", r.stderr)
+	}
+	got := record(t, dir)
+	if rate := got.Log.Steps[2].LearningRate[0]; len(got.Log.Starts) != 2 || got.Log.Starts[1].Retries != 1 || math.Abs(rate-0.01) > 1e-8 {
+		t.Errorf("starts %+v, learning rate %g", got.Log.Starts, rate)
+	}
+	if table := succeed(t, "report", dir).stdout; !strings.Contains(table, "sgd seed 1 diverged and went on with a smaller learning rate, retry 1.") {
+		t.Errorf("report %q", table)
 	}
 }
 

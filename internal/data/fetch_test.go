@@ -145,7 +145,12 @@ func TestFetchRefusesWrongAnswers(t *testing.T) {
 func TestFetchStalled(t *testing.T) {
 	for name, head := range map[string]int{"before the answer": 0, "in the body": 1000} {
 		t.Run(name, func(t *testing.T) {
+			var answered atomic.Bool
 			set := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if answered.Load() {
+					whole(w, r)
+					return
+				}
 				if head > 0 {
 					w.Write(testContent[:head])
 					w.(http.Flusher).Flush()
@@ -156,6 +161,10 @@ func TestFetchStalled(t *testing.T) {
 			_, err := set.fetch(context.Background(), cache, FetchOptions{Stall: 50 * time.Millisecond})
 			wantError(t, err, "nothing for too long")
 			noFinalFile(t, cache)
+			answered.Store(true)
+			if _, err := set.fetch(context.Background(), cache, FetchOptions{}); err != nil {
+				t.Errorf("the retry: %v", err)
+			}
 		})
 	}
 }

@@ -72,6 +72,9 @@ func (e *Engine) Close() {
 // options.Offline is set; the CUDA plugin (gigabytes) is fetched by Install
 // alone. Once a plugin is there, Open touches no network.
 //
+// Once ctx is cancelled, which may be long after Open, XLA's compiler is not waited
+// for: what needs its program gets the context's error.
+//
 // xla:cpu gets the kernels of package native. Where they cannot be had it works
 // without, and options.Message is told why in one line.
 //
@@ -142,7 +145,7 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 	if choice == XLACPU {
 		backend = s.withKernels(backend, options)
 	}
-	return &Engine{Backend: backend, Name: string(choice)}, nil
+	return &Engine{Backend: stoppableBackend(ctx, backend), Name: string(choice)}, nil
 }
 
 // KernelsVariable is the environment variable that, set to "off", leaves XLA on

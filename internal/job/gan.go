@@ -93,14 +93,14 @@ type rivalSettings struct {
 }
 
 // newRivals builds the optimizers of a GAN, each for its own network, for a run of
-// so many steps.
-func newRivals(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, error) {
-	generator, err := newOptimizer(s, task.GeneratorScope, stepsPerEpoch, steps)
+// so many steps. Learning rates are multiplied by the factor.
+func newRivals(s Settings, factor float64, stepsPerEpoch, steps int64) (train.Optimizer, error) {
+	generator, err := newOptimizer(s, factor, task.GeneratorScope, stepsPerEpoch, steps)
 	if err != nil {
 		return train.Optimizer{}, err
 	}
 	perStep := int64(s.CriticSteps)
-	critic, err := newOptimizer(s.criticSettings(), task.CriticScope, stepsPerEpoch*perStep, steps*perStep)
+	critic, err := newOptimizer(s.criticSettings(), factor, task.CriticScope, stepsPerEpoch*perStep, steps*perStep)
 	if err != nil {
 		return train.Optimizer{}, fmt.Errorf("the critic's optimizer: %w", err)
 	}

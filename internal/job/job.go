@@ -103,6 +103,9 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		Version: o.About.Version, Settings: s.Hash(), Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
 		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console,
+		Retry: train.Retry{Times: s.Retries, Factor: s.RetryFactor, Slower: func(factor float64) (train.Optimizer, error) {
+			return slowerOptimizer(s, factor, problem.StepsPerEpoch, steps)
+		}},
 	})
 }
 

@@ -25,22 +25,31 @@ func OptimizerNames() []string { return []string{"kafisto", "sgd", "adam", "adam
 // NewOptimizer builds the optimizer of the settings for a run of so many steps; for a
 // GAN, both of its optimizers.
 func NewOptimizer(s Settings, stepsPerEpoch, steps int64) (train.Optimizer, error) {
+	return slowerOptimizer(s, 1, stepsPerEpoch, steps)
+}
+
+// slowerOptimizer is NewOptimizer with learning rates times a factor.
+func slowerOptimizer(s Settings, factor float64, stepsPerEpoch, steps int64) (train.Optimizer, error) {
 	if s.IsGAN() {
-		return newRivals(s, stepsPerEpoch, steps)
+		return newRivals(s, factor, stepsPerEpoch, steps)
 	}
-	return newOptimizer(s, "", stepsPerEpoch, steps)
+	return newOptimizer(s, factor, "", stepsPerEpoch, steps)
 }
 
 // newOptimizer builds an optimizer of the variables of a network, which names its
-// state too; "" is of all.
-func newOptimizer(s Settings, network string, stepsPerEpoch, steps int64) (train.Optimizer, error) {
-	rates, err := newSchedule(s, s.initialRate(), stepsPerEpoch, steps)
+// state too; "" is of all. Learning rates are multiplied by the factor.
+func newOptimizer(s Settings, factor float64, network string, stepsPerEpoch, steps int64) (train.Optimizer, error) {
+	initial := s.initialRate()
+	if s.ScheduleOn == onLearningRate {
+		initial *= factor
+	}
+	rates, err := newSchedule(s, initial, stepsPerEpoch, steps)
 	if err != nil {
 		return train.Optimizer{}, err
 	}
 	switch s.Optimizer {
 	case "kafisto":
-		return newKaFiStO(s, network, rates)
+		return newKaFiStO(s, factor, network, rates)
 	case "sgd":
 		return newBaseline(s, network, rates, optim.SGD().Momentum(s.Momentum).Nesterov(s.Nesterov))
 	case "adam":
@@ -70,7 +79,7 @@ func newBaseline(s Settings, network string, rates schedule.Schedule, b *optim.B
 	return train.Baseline(s.Optimizer, o), nil
 }
 
-func newKaFiStO(s Settings, network string, rates schedule.Schedule) (train.Optimizer, error) {
+func newKaFiStO(s Settings, factor float64, network string, rates schedule.Schedule) (train.Optimizer, error) {
 	b := kafisto.New().Algorithm(kafisto.Algorithm(s.Algorithm)).Variant(kafisto.Variant(s.Variant))
 	defaults, err := b.Done()
 	if err != nil {
@@ -81,7 +90,7 @@ func newKaFiStO(s Settings, network string, rates schedule.Schedule) (train.Opti
 		return train.Optimizer{}, err
 	}
 	if s.ScheduleOn == onEpsilon {
-		target, rates = kafisto.FractionTarget(rates), schedule.Constant(1)
+		target, rates = kafisto.FractionTarget(rates), schedule.Constant(factor)
 	}
 	d := defaults.Settings()
 	b.LearningRateSchedule(rates).WeightDecay(s.WeightDecay).DecoupledWeightDecay(s.DecoupledWeightDecay)

@@ -47,6 +47,8 @@ type Settings struct {
 	EvalEvery     int64   `json:"eval-every" default:"0" group:"task" help:"Steps between evaluations; 0 evaluates after every epoch."`
 	SaveEvery     int64   `json:"save-every" default:"0" group:"task" help:"Steps between checkpoints; 0 saves after every epoch."`
 	LossBound     float64 `json:"loss-bound" default:"0" group:"task" help:"A loss above it counts as divergence, as one that is not finite does; 0 sets no bound."`
+	Retries       int     `json:"retries" default:"0" group:"task" help:"How often a run that has diverged goes back to its newest checkpoint, to go on with a smaller learning rate; 0 ends it."`
+	RetryFactor   float64 `json:"retry-factor" default:"0.5" group:"task" help:"What each of these retries multiplies the learning rate by."`
 	Engine        string  `json:"engine" default:"auto" group:"task" help:"Engine: ${engines}."`
 
 	Optimizer            string   `json:"optimizer" default:"kafisto" group:"optimizer" help:"Optimizer: ${optimizers}."`
@@ -107,7 +109,8 @@ func Vars() kong.Vars {
 
 const (
 	maxSettings = 1 << 20       // bytes of a settings file
-	maxCount    = 1_000_000_000 // of every setting that counts something
+	maxCount    = 1_000_000_000 // of every setting that counts something else
+	maxRetries  = 100
 )
 
 // ReadSettings reads a settings file, a JSON object with any of the settings,
@@ -180,6 +183,12 @@ func (s Settings) Check() error {
 	}
 	if name := s.notFinite(); name != "" {
 		return fmt.Errorf("settings: %s is not a finite number: give one that is", name)
+	}
+	if s.Retries < 0 || s.Retries > maxRetries {
+		return fmt.Errorf("settings: retries is %d: it must be between 0 and %d", s.Retries, maxRetries)
+	}
+	if s.RetryFactor <= 0 || s.RetryFactor >= 1 {
+		return fmt.Errorf("settings: retry-factor is %g: it must be above 0 and below 1", s.RetryFactor)
 	}
 	if s.LossBound < 0 {
 		return fmt.Errorf("settings: loss-bound is %g: it must be at least 0", s.LossBound)

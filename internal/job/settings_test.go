@@ -57,6 +57,8 @@ func TestCheckNamesTheSetting(t *testing.T) {
 		"width":          func(s *Settings) { s.Width = -1 },
 		"initializer":    func(s *Settings) { s.Initializer = "he" },
 		"batch-size":     func(s *Settings) { s.BatchSize = 0 },
+		"retries":        func(s *Settings) { s.Retries = -1 },
+		"retry-factor":   func(s *Settings) { s.RetryFactor = 1 },
 		"seed":           func(s *Settings) { s.Seed = -1 },
 		"momentum":       func(s *Settings) { s.Momentum = math.NaN() },
 		"learning-rate":  func(s *Settings) { s.LearningRate = new(math.Inf(1)) },

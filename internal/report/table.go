@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kafisto/kafisto/internal/runlog"
 )
 
 // WriteTable writes the summary as aligned plain text for a terminal: one row
@@ -54,6 +56,14 @@ func tableRows(summaries []Summary) [][]string {
 	return rows
 }
 
+// retries is how often a run has gone back after divergence.
+func retries(log *runlog.Log) (n int) {
+	for _, start := range log.Starts {
+		n = max(n, start.Retries)
+	}
+	return n
+}
+
 // tableNote explains the table in a few sentences.
 func tableNote(r Report, summaries []Summary) string {
 	var notes []string
@@ -64,6 +74,11 @@ func tableNote(r Report, summaries []Summary) string {
 		notes = append(notes, "Mean ± sample standard deviation over the seeds that did not diverge.")
 	} else {
 		notes = append(notes, "One seed each: no standard deviation.")
+	}
+	for _, run := range r.Runs {
+		if n := retries(run.Log); n > 0 {
+			notes = append(notes, fmt.Sprintf("%s diverged and went on with a smaller learning rate, retry %d.", CleanText(run.Label), n))
+		}
 	}
 	note := strings.Join(notes, " ")
 	if tasksOf(summaries)&language != 0 {

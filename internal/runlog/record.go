@@ -15,6 +15,7 @@ const (
 	StatusFinished = "finished" // all steps done
 	StatusStopped  = "stopped"  // a signal; resumable
 	StatusDiverged = "diverged" // a loss, gradient or state was not finite
+	StatusRetried  = "retried"  // as diverged, but the run goes back and on; a start record follows
 )
 
 // Start says what is run, where and with what.
@@ -26,6 +27,9 @@ type Start struct {
 	Go      string `json:"go"`
 	Engine  string `json:"engine"` // go, xla:cpu or xla:cuda
 	Cores   int    `json:"cores"`
+	// Retries is how often the run has gone back after divergence, each time to go on
+	// with smaller learning rates.
+	Retries int `json:"retries,omitempty"`
 }
 
 // Filter is the state of a KaFiStO filter after a step.

@@ -103,6 +103,9 @@ func (r *Start) check() error {
 	if r.Step < 0 {
 		return fmt.Errorf("step is %d", r.Step)
 	}
+	if r.Retries < 0 {
+		return fmt.Errorf("retries is %d", r.Retries)
+	}
 	return nil
 }
 
@@ -112,10 +115,10 @@ func (r *End) check() error {
 		return fmt.Errorf("step is %d", r.Step)
 	}
 	switch r.Status {
-	case StatusFinished, StatusStopped, StatusDiverged:
+	case StatusFinished, StatusStopped, StatusDiverged, StatusRetried:
 		return finite(r.Step, "seconds", r.Seconds)
 	}
-	return fmt.Errorf("status is %q, want %s, %s or %s", r.Status, StatusFinished, StatusStopped, StatusDiverged)
+	return fmt.Errorf("status is %q, want %s, %s, %s or %s", r.Status, StatusFinished, StatusStopped, StatusDiverged, StatusRetried)
 }
 
 // finite refuses NaN and the infinities, which JSON cannot hold.

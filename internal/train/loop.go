@@ -29,7 +29,8 @@ func (r *run) loop(ctx context.Context) error {
 		}
 		stopped := ctx.Err() != nil
 		best := r.Best != nil && r.Best.Step == r.step
-		if (r.due(r.SaveEvery) || best || stopped) && r.saved < r.step {
+		nothing := stopped && r.step == 0 // variables may have no values yet
+		if (r.due(r.SaveEvery) || best || stopped) && r.saved < r.step && !nothing {
 			if err := r.save(); err != nil {
 				return err
 			}
@@ -66,6 +67,9 @@ func (r *run) trainStep(ctx context.Context, batches Stream) error {
 	}
 	began := time.Now()
 	s, err := r.trained.train(batch)
+	if errors.Is(err, context.Canceled) {
+		return nil // in a compilation, in this process's first step: there is nothing to save
+	}
 	if err != nil {
 		return err
 	}
@@ -97,13 +101,16 @@ func (r *run) aboveBound(what string, loss float64) string {
 	return fmt.Sprintf("the %s is %.4g, above the bound %g", what, loss, r.LossBound)
 }
 
+// divergedAdvice ends the error of a run that has diverged.
+const divergedAdvice = "; try a smaller learning rate, and check the data"
+
 // diverged says what is not finite, and names a variable that is not either.
 func (r *run) diverged(step int64, what string) error {
 	among := ""
 	if err := checkpoint.CheckFinite(r.store); err != nil {
 		among = fmt.Sprintf(" (among others: %v)", err)
 	}
-	return fmt.Errorf("train: %w at step %d: %s%s; try a smaller learning rate, and check the data", ErrDiverged, step, what, among)
+	return fmt.Errorf("train: %w at step %d: %s%s%s", ErrDiverged, step, what, among, divergedAdvice)
 }
 
 // save makes the log durable and writes a checkpoint of this step.

@@ -39,7 +39,8 @@ var (
 // Console shows a run's progress. Its methods are called from one goroutine
 // and should return at once.
 type Console interface {
-	// Begin is called before the first step, with the steps done and in all.
+	// Begin is called before the first step, with the steps done and in all, and again
+	// where a run goes back after divergence.
 	Begin(done, total int64)
 	// Step is called after every training step.
 	Step(s runlog.Step)
@@ -47,7 +48,7 @@ type Console interface {
 	Eval(e runlog.Eval)
 	// Message shows one line.
 	Message(line string)
-	// End is called once, when no more steps follow.
+	// End is called after each Begin, when no more steps follow.
 	End()
 }
 
@@ -65,6 +66,7 @@ type Config struct {
 	EvalEvery int64   // steps between evaluations, at least 1; the last step is always evaluated
 	SaveEvery int64   // steps between checkpoints, at least 1; the last step is always saved
 	LossBound float64 // a minibatch's or a split's loss above it is divergence; 0 means no bound
+	Retry     Retry   // after divergence; the zero value ends the run
 	Resume    bool    // continue from the newest valid checkpoint; false refuses a folder with a log
 	Console   Console
 }
@@ -82,6 +84,7 @@ type progress struct {
 	Evaluated int64        `json:"evaluated"` // step of the last complete evaluation, -1 for none
 	Last      *runlog.Eval `json:"last,omitempty"`
 	Best      *runlog.Eval `json:"best,omitempty"`
+	Retries   int          `json:"retries,omitempty"` // after divergence, so far
 }
 
 // run is a run in progress.
@@ -96,23 +99,41 @@ type run struct {
 }
 
 // Run trains until all steps are done, ctx is cancelled (ErrStopped, after
-// saving) or the run diverges (ErrDiverged). It leaves a run folder with the
-// log and checkpoints. Other errors leave the newest checkpoint as it was. Two
-// processes must not work in one run folder: the caller holds its lock.
+// saving) or the run diverges (ErrDiverged) once more than Config.Retry allows. It
+// leaves a run folder with the log and checkpoints. Other errors leave the newest
+// checkpoint as it was. Two processes must not work in one run folder: the caller
+// holds its lock.
 func Run(ctx context.Context, c Config) (Result, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	r := &run{Config: c, store: model.NewStore(), saved: -1, progress: progress{Evaluated: -1}}
+	for retries := 0; ; c.Resume = true {
+		r := &run{Config: c, store: model.NewStore(), saved: -1, progress: progress{Evaluated: -1}}
+		result, err := r.attempt(ctx, retries)
+		if !r.again(err) {
+			return result, err
+		}
+		retries = r.Retries + 1
+	}
+}
+
+// attempt trains until the run ends or diverges, after so many retries of this
+// process, or as many more as the checkpoint knows of.
+func (r *run) attempt(ctx context.Context, retries int) (Result, error) {
+	c := r.Config
 	defer r.store.Finalize()
 	if err := r.restore(); err != nil {
 		return Result{}, err
 	}
-	var err error
+	r.Retries = max(r.Retries, retries)
+	optimizer, err := r.slower()
+	if err != nil {
+		return Result{}, err
+	}
 	if r.log, err = runlog.OpenWriter(filepath.Join(c.Dir, LogFile), r.step, r.Evaluated); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	if r.trained, err = prepare(c.Backend, r.store, c.Problem, c.Optimizer); err != nil {
+	if r.trained, err = prepare(c.Backend, r.store, c.Problem, optimizer); err != nil {
 		return Result{}, errors.Join(err, r.log.Close())
 	}
 	defer r.trained.close()
@@ -175,13 +196,16 @@ func (r *run) logged(work func() error) error {
 	began := time.Now()
 	err := r.log.Append(runlog.Start{
 		Type: runlog.TypeStart, Time: began.UTC().Format(time.RFC3339), Step: r.step, Version: r.Version,
-		Go: runtime.Version(), Engine: r.Engine, Cores: runtime.NumCPU(),
+		Go: runtime.Version(), Engine: r.Engine, Cores: runtime.NumCPU(), Retries: r.Retries,
 	})
 	if err == nil {
 		err = work()
 	}
 	end := runlog.End{Type: runlog.TypeEnd, Step: r.step, Status: runlog.StatusFinished, Seconds: time.Since(began).Seconds()}
 	switch {
+	case r.again(err):
+		end.Status, end.Message = runlog.StatusRetried, err.Error()
+		r.Console.Message(r.retrying(err))
 	case errors.Is(err, ErrStopped):
 		end.Status = runlog.StatusStopped
 	case errors.Is(err, ErrDiverged):
