@@ -79,6 +79,13 @@ func logged(dir string) int64 {
 	return last
 }
 
+// starts is the number of processes that the log of a run tells of, which may be at
+// work.
+func starts(dir string) int {
+	text, _ := os.ReadFile(filepath.Join(dir, train.LogFile))
+	return bytes.Count(text, []byte(`{"type":"start"`))
+}
+
 // readLog reads a log without durations.
 func readLog(t *testing.T, dir string) *runlog.Log {
 	t.Helper()
