@@ -43,7 +43,7 @@ func TestParseRefuses(t *testing.T) {
 		{`[1.5, null]`, `[1.5]`, "row 1 has 1 of the paper's numbers, the table 2"},
 		{`"diverge", "diverge"`, `"diverge", "diverges"`, "not valid"},
 		{`[1.5, null]`, `[[1.5, 2, 3], null]`, "a mean with its standard deviation is two numbers"},
-		{`"short": {"epochs": 2}`, `"classifier": {"model": "dcgan"}`, "classifier: dcgan on fashion-sample classifies no images"},
+		{`"short": {"epochs": 2}`, `"classifier": {"model": "dcgan", "target": "offset:4"}`, "classifier: dcgan on fashion-sample classifies no images"},
 		{`"short": {"epochs": 2}`, `"classifier": {"epochs": 0}`, "classifier: settings: epochs is 0"},
 		{`"title"`, `"titel"`, "titel"},
 		{`}

@@ -45,6 +45,9 @@ func (s Settings) checkGAN() error {
 	if critic := s.CriticOptimizer; critic != "" && !slices.Contains(OptimizerNames(), critic) {
 		return fmt.Errorf("settings: unknown critic-optimizer %q: use one of %s", critic, strings.Join(OptimizerNames(), ", "))
 	}
+	if (s.Optimizer == "kafisto" || s.CriticOptimizer == "kafisto") && s.Target == own.Target && s.ScheduleOn == own.ScheduleOn {
+		return fmt.Errorf("settings: target is %s, but the losses of a GAN have no lower bound: set target to offset:4, as the paper does, or to another one below the loss", s.Target)
+	}
 	for name, set := range map[string]bool{
 		"dropout": s.Dropout != own.Dropout, "window": s.Window != own.Window, "augment": s.Augment, "initializer": s.Initializer != own.Initializer,
 	} {

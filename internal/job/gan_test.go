@@ -12,7 +12,7 @@ import (
 // ganSettings are settings of a GAN.
 func ganSettings() Settings {
 	s := Defaults()
-	s.Model, s.BatchSize = "dcgan", 64
+	s.Model, s.BatchSize, s.Target = "dcgan", 64, "offset:4"
 	return s
 }
 
@@ -22,6 +22,7 @@ func TestGANSettingsSayWhatIsWrong(t *testing.T) {
 		"generated is 1":               func(s *Settings) { s.Generated = 1 },
 		"unknown critic-optimizer":     func(s *Settings) { s.CriticOptimizer = "adamant" },
 		"the critic's optimizer":       func(s *Settings) { s.CriticLearningRate = new(-1.0) },
+		"no lower bound":               func(s *Settings) { s.Target = "0" },
 		"augment is set":               func(s *Settings) { s.Augment = true },
 		"dropout is set":               func(s *Settings) { s.Dropout = 0.1 },
 		"critic-steps is set, but sma": func(s *Settings) { s.Model, s.CriticSteps = "small-cnn", 1 },
@@ -43,7 +44,7 @@ func TestGANSettingsSayWhatIsWrong(t *testing.T) {
 // its own.
 func TestOptimizersOfAGAN(t *testing.T) {
 	s := ganSettings()
-	s.Target, s.VelocityDecay, s.WeightDecay = "offset:4", new(0.5), 0
+	s.VelocityDecay, s.WeightDecay = new(0.5), 0
 	o, err := NewOptimizer(s, 10, 100)
 	if err != nil {
 		t.Fatal(err)

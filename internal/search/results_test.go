@@ -121,7 +121,7 @@ func TestLanguageModelsAreComparedByPerplexity(t *testing.T) {
 
 func TestGANsAreComparedByFrechetDistance(t *testing.T) {
 	s := job.Defaults()
-	s.Model = "dcgan"
+	s.Model, s.Target = "dcgan", "offset:4"
 	m := measureOf(s)
 	distance := 31.5
 	with, without := runlog.Eval{Loss: -1, GAN: &runlog.GAN{Frechet: &distance}}, runlog.Eval{Loss: -9, GAN: &runlog.GAN{}}
