@@ -50,7 +50,7 @@ func TestKilledRunsGoOn(t *testing.T) {
 	succeed(t, training("go", "kafisto", image, whole, append(schedule, steps(total))...)...)
 	same(t, whole, killed, total)
 	t.Logf("%d kills in %d steps, %d of them while a checkpoint was written", kills, total, inSaving)
-	if full && (inSaving == 0 || total < int64(kills)) {
+	if full && (inSaving == 0 || total < 10*saveEvery) {
 		t.Error("no kill came while a checkpoint was written, or the run did not get on")
 	}
 }
