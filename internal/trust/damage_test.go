@@ -18,7 +18,7 @@ import (
 // checkpoint: each time it is refused, the file is named and the one before is used.
 func TestDamagedCheckpoints(t *testing.T) {
 	t.Parallel()
-	const tries = 1000
+	tries := amount(150, 1000)
 	rng := rand.New(rand.NewPCG(8, 4))
 	whole, dir := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "run")
 	succeed(t, training("go", "sgd", language, dir, steps(8), "--save-every=4")...)

@@ -27,11 +27,12 @@ func TestKilledRunsGoOn(t *testing.T) {
 	args := training("go", "kafisto", image, killed, append(schedule, steps(1_000_000))...)
 	inSaving, reached := 0, int64(0)
 	for i := range kills {
+		had := starts(killed)
 		p := start(t, args...)
 		wait := 300 * time.Millisecond // while it starts
 		if i == 0 || rng.IntN(4) > 0 {
-			p.until(t, "step", func() bool { return logged(killed) > reached })
-			wait = 60 * time.Millisecond
+			p.until(t, "step", func() bool { return logged(killed) > reached && starts(killed) > had })
+			wait = 100 * time.Millisecond
 		}
 		time.Sleep(time.Duration(rng.Int64N(int64(wait))))
 		p.signal(syscall.SIGKILL)
@@ -48,12 +49,9 @@ func TestKilledRunsGoOn(t *testing.T) {
 	succeed(t, resuming(killed, steps(total))...)
 	succeed(t, training("go", "kafisto", image, whole, append(schedule, steps(total))...)...)
 	same(t, whole, killed, total)
-	if starts := len(readLog(t, killed).Starts); starts < 2 {
-		t.Errorf("the log tells of %d processes", starts)
-	}
 	t.Logf("%d kills in %d steps, %d of them while a checkpoint was written", kills, total, inSaving)
-	if full && inSaving == 0 {
-		t.Error("no kill came while a checkpoint was written")
+	if full && (inSaving == 0 || total < 10*saveEvery) {
+		t.Error("no kill came while a checkpoint was written, or the run did not get on")
 	}
 }
 

@@ -61,6 +61,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// patience is how long the program may take for anything.
+const patience = 10 * time.Minute
+
 // process is the program at work.
 type process struct {
 	*exec.Cmd
@@ -91,7 +94,7 @@ func (p *process) code(t *testing.T) int {
 	select {
 	case <-p.ended:
 		return p.ProcessState.ExitCode()
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Fatalf("%v does not end", p.Args)
 		return 0
 	}
@@ -104,7 +107,7 @@ func (p *process) signal(s syscall.Signal) { _ = p.Process.Signal(s) }
 // before.
 func (p *process) until(t *testing.T, what string, is func() bool) bool {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if is() {
 			return true
 		}
@@ -114,7 +117,7 @@ func (p *process) until(t *testing.T, what string, is func() bool) bool {
 		case <-time.After(500 * time.Microsecond):
 		}
 	}
-	t.Fatalf("%v: no %s in two minutes", p.Args, what)
+	t.Fatalf("%v: no %s in %v", p.Args, what, patience)
 	return false
 }
 

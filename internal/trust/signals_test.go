@@ -191,13 +191,9 @@ func TestSignalInCompilation(t *testing.T) {
 // which is when compilation begins.
 func interruptCompilation(t *testing.T, dir string, args []string, i int, rng *rand.Rand) {
 	t.Helper()
-	starts := func() int {
-		text, _ := os.ReadFile(filepath.Join(dir, train.LogFile))
-		return strings.Count(string(text), `{"type":"start"`)
-	}
-	had, did := starts(), logged(dir)
+	had, did := starts(dir), logged(dir)
 	p := start(t, args...)
-	p.until(t, "start", func() bool { return starts() > had })
+	p.until(t, "start", func() bool { return starts(dir) > had })
 	time.Sleep(300*time.Millisecond + time.Duration(rng.Int64N(int64(2*time.Second))))
 	p.stop(t, eitherSignal(i), func() {
 		if logged(dir) > did {
