@@ -7,9 +7,6 @@ import (
 	"github.com/kafisto/kafisto/internal/job"
 )
 
-// mostSamples bounds the images that are generated, which are in memory at once.
-const mostSamples = 1_000_000
-
 // fidCommand measures generated images.
 type fidCommand struct {
 	savedFlags `embed:""`
@@ -30,7 +27,7 @@ Example: kafisto fid runs/gan --classifier runs/first --samples 10000`
 // check returns an error that names the first flag that cannot be.
 func (c *fidCommand) check() error {
 	switch {
-	case c.Samples < 2 || c.Samples > mostSamples:
+	case c.Samples < 2 || c.Samples > job.MostGenerated:
 		return fmt.Errorf("%d samples: give 2 to 1,000,000", c.Samples)
 	case c.Against < 0 || c.Against == 1:
 		return fmt.Errorf("against %d training images: give 2 or more, or 0 for all", c.Against)

@@ -64,14 +64,16 @@ func TestGAN(t *testing.T) {
 func TestFIDOfARun(t *testing.T) {
 	f := done()
 	for _, c := range []struct {
-		name string
-		step int64
-		want bool
+		name    string
+		samples int
+		step    int64
+		want    bool
 	}{
-		{"FID", 3, true}, {"FID", 2, false}, {"FID with 100 samples against 50000 training images, not comparable with FID of 50,000 samples", 3, false},
-		{"Fréchet distance (not FID) on features of small-cnn", 3, false},
+		{"FID", 50_000, 3, true}, {"FID", 50_000, 2, false}, {"FID", 100, 3, false},
+		{"FID with 100 samples against 50000 training images, not comparable with FID of 50,000 samples", 100, 3, false},
+		{"Fréchet distance (not FID) on features of small-cnn", 50_000, 3, false},
 	} {
-		f.State.Record.Frechet = []job.Frechet{{Name: c.name, Step: c.step, Distance: 70.5}}
+		f.State.Record.Frechet = []job.Frechet{{Name: c.name, Step: c.step, Distance: 70.5, Samples: c.samples}}
 		if value, ok := fid(f); ok != c.want || ok && value != 70.5 {
 			t.Errorf("%s at step %d: %g, %v", c.name, c.step, value, ok)
 		}

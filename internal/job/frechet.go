@@ -34,7 +34,9 @@ type Frechet struct {
 
 // IsFID tells whether the figure is FID by the reference protocol: nothing else may
 // stand beside what others print.
-func (f Frechet) IsFID() bool { return f.Name == inception.FID }
+func (f Frechet) IsFID() bool {
+	return f.Name == inception.FID && f.Samples >= ReferenceSamples
+}
 
 // replaces tells whether a figure takes the place of an earlier one.
 func (f Frechet) replaces(old Frechet) bool {

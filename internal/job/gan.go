@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/kafisto/kafisto"
 	"github.com/kafisto/kafisto/internal/task"
 	"github.com/kafisto/kafisto/internal/train"
 	"github.com/kafisto/kafisto/models"
@@ -42,11 +43,16 @@ func (s Settings) checkGAN() error {
 	if _, err := models.GANByName(s.Model, models.GANConfig{Width: s.Width}); err != nil {
 		return err
 	}
+	if s.Generated > MostGenerated {
+		return fmt.Errorf("settings: generated is %d: it must be at most %d", s.Generated, MostGenerated)
+	}
 	if critic := s.CriticOptimizer; critic != "" && !slices.Contains(OptimizerNames(), critic) {
 		return fmt.Errorf("settings: unknown critic-optimizer %q: use one of %s", critic, strings.Join(OptimizerNames(), ", "))
 	}
-	if (s.Optimizer == "kafisto" || s.CriticOptimizer == "kafisto") && s.Target == own.Target && s.ScheduleOn == own.ScheduleOn {
-		return fmt.Errorf("settings: target is %s, but the losses of a GAN have no lower bound: set target to offset:4, as the paper does, or to another one below the loss", s.Target)
+	if s.Optimizer == "kafisto" || s.CriticOptimizer == "kafisto" {
+		if err := s.checkGANTarget(); err != nil {
+			return err
+		}
 	}
 	for name, set := range map[string]bool{
 		"dropout": s.Dropout != own.Dropout, "window": s.Window != own.Window, "augment": s.Augment, "initializer": s.Initializer != own.Initializer,
@@ -54,6 +60,23 @@ func (s Settings) checkGAN() error {
 		if set {
 			return fmt.Errorf("settings: %s is set, but GANs have no use for it: leave it out", name)
 		}
+	}
+	return nil
+}
+
+// checkGANTarget refuses targets of KaFiStO that are above a loss below 0, as that of a
+// GAN often is: by these the filter would raise it.
+func (s Settings) checkGANTarget() error {
+	target, err := parseTarget(s.Target)
+	if err != nil {
+		return err
+	}
+	const advice = "but the losses of a GAN have no lower bound: set target to offset:4, as the paper does, or to a number below the loss"
+	switch {
+	case s.ScheduleOn == onEpsilon:
+		return fmt.Errorf("settings: schedule-on is %s, %s", s.ScheduleOn, advice)
+	case target == (kafisto.Target{}) || strings.HasPrefix(s.Target, "fraction:"):
+		return fmt.Errorf("settings: target is %s, %s", s.Target, advice)
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ import (
 // GridColumns is the number of images side by side in the pictures that a run leaves.
 const GridColumns = 8
 
+// MostGenerated bounds the images that are generated at once, which are in memory.
+const MostGenerated = 1_000_000
+
 // Samples says what a run's generator is to make images of.
 type Samples struct {
 	Saved

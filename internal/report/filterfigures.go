@@ -30,7 +30,7 @@ func filterFigures(prefix, suffix, section string, of partOf) []figure {
 		},
 		{
 			name: prefix + "measurement-noise", section: section, title: "Measurement noise R" + suffix, axis: "R", scale: logScale,
-			caption: "Variance that the filter ascribes to the minibatch loss: with adaptive R a moving average of the mean squared loss of the examples, so it falls as the loss does.",
+			caption: "Variance that the filter ascribes to the minibatch loss: with adaptive R a moving average of the mean squared loss of the examples, so it follows the size of the losses.",
 			series:  fromFilters(of, func(f *runlog.Filter) (float64, bool) { return f.R, true }),
 		},
 		{

@@ -53,6 +53,14 @@ func gans() Report {
 	}}
 }
 
+// TestUntrainedGeneratorIsNeverTheBest: the distance before the first step is there to
+// compare with.
+func TestUntrainedGeneratorIsNeverTheBest(t *testing.T) {
+	m := measure(ganLog(true, [2]float64{0.5, 20}, [2]float64{5, 90}, [2]float64{4, 80}, [2]float64{4, 85}))
+	near(t, "best Fréchet", m.bestFrechet, 80)
+	near(t, "final Fréchet", m.finalFrechet, 85)
+}
+
 func TestGANSummary(t *testing.T) {
 	s := Summarize(gans())
 	near(t, "final Fréchet", s[0].FinalFrechet.Mean, 33)

@@ -95,7 +95,9 @@ func (m *measures) evaluated(e runlog.Eval) {
 		if distance, ok := frechet(e); ok {
 			m.tasks |= distances
 			m.finalFrechet = distance
-			m.bestFrechet = lower(m.bestFrechet, distance)
+			if e.Step > 0 { // before, nothing was trained
+				m.bestFrechet = lower(m.bestFrechet, distance)
+			}
 		}
 		return
 	}

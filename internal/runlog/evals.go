@@ -13,11 +13,12 @@ const (
 func (r Eval) IsLanguage() bool { return r.Perplexity > 0 }
 
 // Deciding are the evaluations by which runs are compared, in the order of
-// logging: those of the split that was evaluated first.
+// logging: those of the split that was evaluated first, without that before the first
+// step.
 func (l *Log) Deciding() []Eval {
 	var evals []Eval
 	for _, e := range l.Evals {
-		if e.Split == l.Evals[0].Split {
+		if e.Split == l.Evals[0].Split && e.Step > 0 {
 			evals = append(evals, e)
 		}
 	}

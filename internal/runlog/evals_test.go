@@ -4,6 +4,7 @@ import "testing"
 
 func TestEvaluationsOfALog(t *testing.T) {
 	log := &Log{Evals: []Eval{
+		{Step: 0, Split: Validation, Loss: 1}, // before the first step: never the best
 		{Step: 1, Split: Validation, Loss: 3, Perplexity: 20}, {Step: 1, Split: Test, Loss: 1},
 		{Step: 2, Split: Validation, Loss: 2}, {Step: 2, Split: Test, Loss: 4},
 		{Step: 3, Split: Validation, Loss: 2}, {Step: 3, Split: Test, Loss: 0.5},
@@ -17,10 +18,10 @@ func TestEvaluationsOfALog(t *testing.T) {
 	if _, ok := log.EvalAt(Test, 4); ok {
 		t.Error("an evaluation that is not there")
 	}
-	if !log.Evals[0].IsLanguage() || log.Evals[1].IsLanguage() {
+	if !log.Evals[1].IsLanguage() || log.Evals[2].IsLanguage() {
 		t.Error("language models have a perplexity")
 	}
-	log.Evals = log.Evals[:3]
+	log.Evals = log.Evals[:4]
 	if _, ok := log.TestAtBest(); ok {
 		t.Error("no test at the best validation")
 	}

@@ -115,6 +115,8 @@ func (a *assessment) distance(ctx context.Context, images *data.Images, result *
 		if a.features, err = a.task.Features(ctx, a.backend); err != nil {
 			return err
 		}
+	}
+	if a.real == nil {
 		if a.real, err = a.features.Training(ctx, a.training); err != nil {
 			return err
 		}

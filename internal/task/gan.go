@@ -59,6 +59,9 @@ func (t GAN) Problem() (train.Problem, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if images := t.BatchSize * t.CriticSteps; images > canvases.Len() {
+		return fail(fmt.Errorf("task: a step takes %d minibatches of %d images, more than the %d training images: give a smaller batch size, or fewer critic steps", t.CriticSteps, t.BatchSize, canvases.Len()))
+	}
 	config := data.LoaderConfig{BatchSize: t.BatchSize * t.CriticSteps, Seed: t.Seed, Shuffle: true, DropLast: true, Mean: greyMean, Std: greyMean}
 	loader, err := data.NewLoader(canvases, config)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/kafisto/kafisto/internal/checkpoint"
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
+	"github.com/kafisto/kafisto/internal/fid"
 	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/train"
 	"github.com/kafisto/kafisto/models"
@@ -281,5 +282,62 @@ func TestShow(t *testing.T) {
 		Settings: "small", Steps: 1, EvalEvery: 1, SaveEvery: 1, Console: quiet{},
 	}); err == nil || !strings.Contains(err.Error(), "no room") {
 		t.Errorf("a grid that cannot be shown: %v", err)
+	}
+}
+
+// madeFeatures have one mean after the other for generated images, and 0 for the
+// training images; the name is that of the last ones from then on.
+type madeFeatures struct {
+	means []float32
+	last  string
+}
+
+func (f *madeFeatures) Close() {}
+
+func (f *madeFeatures) Name() string {
+	if len(f.means) == 0 {
+		return f.last
+	}
+	return "first"
+}
+
+func (f *madeFeatures) Statistics(context.Context, *data.Images, int, func(done, total int)) (*fid.Statistics, error) {
+	mean := f.means[0]
+	f.means = f.means[1:]
+	return statisticsOf(mean)
+}
+
+func (f *madeFeatures) Training(context.Context, *data.Images) (*fid.Statistics, error) {
+	return statisticsOf(0)
+}
+
+func statisticsOf(mean float32) (*fid.Statistics, error) {
+	m := fid.NewMoments(1)
+	if err := m.Add([]float32{mean - 1, mean + 1}); err != nil {
+		return nil, err
+	}
+	return m.Statistics("test")
+}
+
+// TestBestOfAGAN: the evaluation before the first step is never the best, and one by
+// other features is not compared with those before.
+func TestBestOfAGAN(t *testing.T) {
+	for last, want := range map[string]int64{"first": 6, "others": 8} {
+		gan := smallGAN()
+		gan.Features = func(context.Context, compute.Backend) (Features, error) {
+			return &madeFeatures{[]float32{1, 5, 3, 9}, last}, nil // after 0, 3, 6 and 8 steps
+		}
+		dir := t.TempDir()
+		runGAN(t, enginetest.Backend(t, "go"), gan.mustProblem(t), dir, false, 0)
+		best, err := checkpoint.LoadBest(filepath.Join(dir, train.CheckpointsFolder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if best.Manifest.Step != want {
+			t.Errorf("%s: the best is of step %d, want %d", last, best.Manifest.Step, want)
+		}
+		if log, _ := readRun(t, dir); *log.Evals[1].GAN.Frechet != 25 || log.Evals[3].GAN.Features != last {
+			t.Errorf("%s: evaluations %+v", last, log.Evals)
+		}
 	}
 }

@@ -44,19 +44,21 @@ func (r *run) evaluate(ctx context.Context) error {
 	r.Evaluated = r.step
 	if len(all) > 0 {
 		r.Last = &all[0]
-		if r.Best == nil || better(r.Problem, all[0], *r.Best) {
+		if r.step > 0 && (r.Best == nil || better(r.Problem, all[0], *r.Best)) {
 			r.Best = &all[0]
+			r.saved = -1 // a checkpoint of this step, of a run that was stopped here, does not know
 		}
 	}
 	return nil
 }
 
 // better compares evaluations by top-1 error where there is one, then by loss. Those
-// of rivals are compared by the Fréchet distance where there is one, and the newer is
-// better where there is none, since the losses tell nothing.
+// of rivals are compared by the Fréchet distance. Where there is none, or they are by
+// different features, the newer, a, is better, since the losses tell nothing.
 func better(p Problem, a, b runlog.Eval) bool {
 	if p.Rivals != nil {
-		return a.GAN.Frechet == nil || b.GAN.Frechet == nil || *a.GAN.Frechet < *b.GAN.Frechet
+		x, y := a.GAN, b.GAN
+		return x.Frechet == nil || y.Frechet == nil || x.Features != y.Features || *x.Frechet < *y.Frechet
 	}
 	if p.Wrong != nil && a.Top1Error != b.Top1Error {
 		return a.Top1Error < b.Top1Error

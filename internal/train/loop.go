@@ -12,9 +12,8 @@ import (
 )
 
 // loop evaluates, saves and trains, each when it is due; a new best is always
-// saved. What is due depends on
-// the step and the state that checkpoints carry alone, so that a resumed run
-// does exactly what an uninterrupted one does.
+// saved. What is due depends on the step and the state that checkpoints carry alone,
+// so that a resumed run does exactly what an uninterrupted one does.
 func (r *run) loop(ctx context.Context) error {
 	batches, err := r.Problem.Train(ctx, r.step)
 	if err != nil {
@@ -48,7 +47,7 @@ func (r *run) loop(ctx context.Context) error {
 }
 
 // due tells whether something that happens every so many steps is due now. Rivals
-// are evaluated before the first step too: to compare with.
+// are evaluated before the first step too: to compare with, it is never the best.
 func (r *run) due(every int64) bool {
 	return (r.step > 0 || r.Problem.Rivals != nil) && (r.step%every == 0 || r.step >= r.Steps)
 }

@@ -341,3 +341,39 @@ func TestRefusals(t *testing.T) {
 		t.Error("a run below a file gave no error")
 	}
 }
+
+// TestBestOfAStopInAnEvaluationIsSaved: the checkpoint that a stop in an evaluation
+// leaves does not know what is found out about it when the run goes on.
+func TestBestOfAStopInAnEvaluationIsSaved(t *testing.T) {
+	backend := enginetest.Backend(t, "go")
+	dir := t.TempDir()
+	for _, resume := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		p, evaluations := toy(-1), 0
+		whole := p.Splits[0].Open
+		p.Splits[0].Open = func(ctx context.Context) (train.Stream, error) {
+			if evaluations++; !resume && evaluations == 2 { // that of the last step
+				cancel()
+			}
+			return whole(ctx)
+		}
+		result, err := train.Run(ctx, train.Config{
+			Dir: dir, Problem: p, Optimizer: optimizers["sgd"](), Backend: backend, Engine: "go", Version: "test", Settings: "toy",
+			Seed: 3, Steps: 40, EvalEvery: 20, SaveEvery: 50, Resume: resume, Console: stopper{-1, nil},
+		})
+		if !resume {
+			if !errors.Is(err, train.ErrStopped) {
+				t.Fatalf("error %v, want ErrStopped", err)
+			}
+			continue
+		}
+		if err != nil || result.Best.Step != 40 {
+			t.Fatalf("best %+v, %v: the toy gets better up to step 40", result.Best, err)
+		}
+	}
+	best, err := checkpoint.LoadBest(filepath.Join(dir, train.CheckpointsFolder))
+	if err != nil || best.Manifest.Step != 40 {
+		t.Errorf("the best checkpoint is of step %d, %v", best.Manifest.Step, err)
+	}
+}
