@@ -94,7 +94,10 @@ func ganTask(s Settings, o Options, folder string) (task.GAN, error) {
 	t.Features = func(_ context.Context, backend compute.Backend) (task.Features, error) {
 		return openFeatures(s.Features, s.Dataset, backend, o)
 	}
-	return t, checkClassifier(bestOf(s.Features), s.Dataset) // before the first evaluation
+	if err := checkClassifier(bestOf(s.Features), s.Dataset); err != nil { // before the first evaluation
+		return t, fmt.Errorf("job: for features, which --features names: %w", err)
+	}
+	return t, nil
 }
 
 // criticSettings are the settings of the critic's optimizer. Schedules count its own
