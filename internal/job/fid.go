@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/fid"
@@ -116,7 +117,8 @@ func exactName(figure string, samples, against, all int) string {
 	return figure
 }
 
-// training are the images to compare with, and how many there are in all.
+// training are the images to compare with, and how many there are in all. A sample
+// that is part of the program is never all of a data set.
 func (c Comparison) training(ctx context.Context, w *opened, o Options) (images *data.Images, all int, err error) {
 	folder, err := FindData(ctx, w.settings, o)
 	if err != nil {
@@ -127,6 +129,9 @@ func (c Comparison) training(ctx context.Context, w *opened, o Options) (images 
 		return nil, 0, err
 	}
 	all = images.Len()
+	if info, err := data.Describe(w.settings.Dataset); err != nil || info.Embedded {
+		all = math.MaxInt
+	}
 	if c.Against > 0 {
 		images, err = images.Subset(c.Against)
 	}

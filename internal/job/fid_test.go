@@ -96,6 +96,10 @@ func TestFigure(t *testing.T) {
 	if other, err := compare(t.Context()); err != nil || other.Distance == first.Distance {
 		t.Errorf("another seed: %+v, %v", other, err)
 	}
+	c.Against = 0
+	if images, all, err := c.training(t.Context(), w, quiet("")); err != nil || images.Len() != 10_000 || all <= images.Len() {
+		t.Errorf("the embedded sample's %d images are all of %d, %v", images.Len(), all, err)
+	}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := compare(stopped); !errors.Is(err, train.ErrStopped) {
