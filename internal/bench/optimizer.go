@@ -63,7 +63,7 @@ const exampleLosses = 128
 // pass cheaper than it is. Kernels and the pure-Go engine merge nothing. The step's
 // report (gradient norm and so on) is left out for every optimizer.
 func newOptimizerWork(backend compute.Backend, name string, network models.Classifier) (*graphWork, error) {
-	optimizer, err := newOptimizer(name, 0)
+	optimizer, err := newOptimizer(name, "", 0)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func (t trainedCase) prepare(_ context.Context, e *engine.Engine, o Options) (*w
 	if err != nil {
 		return nil, err
 	}
-	optimizer, err := newOptimizer(o.Optimizer, t.criticSteps)
+	optimizer, err := newOptimizer(o.Optimizer, t.name, t.criticSteps)
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +137,13 @@ func (t trainedCase) prepare(_ context.Context, e *engine.Engine, o Options) (*w
 var benchRates = map[string]float64{"sgd": 0.01}
 
 // newOptimizer is the optimizer as `kafisto train` has it by default, weight
-// decay included, or a GAN's two, with the paper's settings of KaFiStO for them.
-func newOptimizer(name string, criticSteps int) (train.Optimizer, error) {
+// decay included, or the two of the GAN of that name, where there are critic steps,
+// with the paper's settings of KaFiStO for them.
+func newOptimizer(name, gan string, criticSteps int) (train.Optimizer, error) {
 	settings := job.Defaults()
 	settings.Optimizer = name
 	if criticSteps > 0 {
-		settings.Model, settings.CriticSteps = models.GANNames()[0], criticSteps
+		settings.Model, settings.CriticSteps = gan, criticSteps
 		settings.Target, settings.VelocityDecay = "offset:4", new(0.5)
 	}
 	if rate, ok := benchRates[name]; ok {

@@ -117,7 +117,8 @@ type Evaluation struct {
 }
 
 // Evaluate evaluates variables that a run has saved over all splits of its data
-// set. It changes nothing.
+// set. It changes nothing. A GAN's Fréchet distance is left out, with a message, where
+// its classifier is not there any more.
 func Evaluate(ctx context.Context, e Evaluation, o Options) ([]runlog.Eval, error) {
 	w, err := e.open(ctx, o)
 	if err != nil {
@@ -126,6 +127,12 @@ func Evaluate(ctx context.Context, e Evaluation, o Options) ([]runlog.Eval, erro
 	defer w.close()
 	if !w.settings.IsLanguage() && (e.Streams != 0 || e.Window != 0) {
 		return nil, fmt.Errorf("job: the run in %s is of images: leave out what is for texts", e.Dir)
+	}
+	if features := w.settings.Features; features != "" {
+		if err := checkClassifier(bestOf(features), w.settings.Dataset); err != nil {
+			o.Console.Message(fmt.Sprintf("no Fréchet distance: %v", err))
+			w.settings.Features = ""
+		}
 	}
 	problem, err := findProblem(ctx, w.settings, o, reading{e.Streams, e.Window})
 	if err != nil {

@@ -2,6 +2,8 @@ package job
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,6 +88,29 @@ func TestEpochsOfAGAN(t *testing.T) {
 		s.CriticSteps = criticSteps
 		if got, err := s.StepsPerEpoch(); err != nil || got != want {
 			t.Errorf("%d critic steps: %d steps an epoch, %v, want %d", criticSteps, got, err, want)
+		}
+	}
+}
+
+// TestEvaluateWithoutClassifier: a run whose classifier is gone is evaluated all the same.
+func TestEvaluateWithoutClassifier(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s := ganSettings()
+	s.Engine, s.Width, s.Steps, s.BatchSize, s.CriticSteps, s.TrainExamples, s.EvalExamples, s.Generated = "go", 1, 1, 4, 1, 64, 20, 20
+	s.Features = classifierRun(t)
+	dir := filepath.Join(t.TempDir(), "gan")
+	if _, err := Run(t.Context(), s, quiet(dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []bool{false, true} {
+		if gone {
+			if err := os.RemoveAll(s.Features); err != nil {
+				t.Fatal(err)
+			}
+		}
+		evals, err := Evaluate(t.Context(), Evaluation{Saved: bestOf(dir)}, quiet(""))
+		if err != nil || len(evals) != 1 || (evals[0].GAN.Frechet == nil) != gone {
+			t.Errorf("classifier gone %t: %+v, %v", gone, evals, err)
 		}
 	}
 }

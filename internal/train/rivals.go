@@ -75,9 +75,13 @@ func newDuel(backend compute.Backend, store *model.Store, p Problem, o Optimizer
 	d.critic.WithName("critic's training step")
 	d.generator.WithName("generator's training step")
 	if p.Rivals.Assess != nil {
-		d.assessment, err = p.Rivals.Assess(backend, store)
+		if d.assessment, err = p.Rivals.Assess(backend, store); err != nil {
+			d.critic.Finalize()
+			d.generator.Finalize()
+			return nil, err
+		}
 	}
-	return d, err
+	return d, nil
 }
 
 // train does the steps of the critic and the one of the generator. What is logged
