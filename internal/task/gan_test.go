@@ -55,22 +55,6 @@ func kafistoAgainstAdam() train.Optimizer {
 	return both
 }
 
-// quiet is a console that cancels the run after a step.
-type quiet struct {
-	at     int64
-	cancel context.CancelFunc
-}
-
-func (q quiet) Begin(int64, int64) {}
-func (q quiet) Eval(runlog.Eval)   {}
-func (q quiet) Message(string)     {}
-func (q quiet) End()               {}
-func (q quiet) Step(s runlog.Step) {
-	if s.Step == q.at {
-		q.cancel()
-	}
-}
-
 const ganSteps = 8
 
 // runGAN starts a run or goes on with it, up to a step, or to its end if that is 0.
@@ -80,15 +64,15 @@ func runGAN(t *testing.T, backend compute.Backend, p train.Problem, dir string, 
 	defer cancel()
 	_, err := train.Run(ctx, train.Config{
 		Dir: dir, Problem: p, Optimizer: kafistoAgainstAdam(), Backend: backend, Engine: "test", Version: "test",
-		Settings: "small", Seed: 3, Steps: ganSteps, EvalEvery: 3, SaveEvery: 2, Resume: resume, Console: quiet{stop, cancel},
+		Settings: "small", Seed: 3, Steps: ganSteps, EvalEvery: 3, SaveEvery: 2, Resume: resume, Console: stopAt{stop, cancel},
 	})
 	if stop > 0 && !errors.Is(err, train.ErrStopped) || stop == 0 && err != nil {
 		t.Fatalf("stopped after step %d: %v", stop, err)
 	}
 }
 
-// readRun is a run's log without durations, and the SHA-256 of its variables.
-func readRun(t *testing.T, dir string) (*runlog.Log, string) {
+// readRun is a run's log without durations, and the manifest of its newest checkpoint.
+func readRun(t *testing.T, dir string) (*runlog.Log, checkpoint.Manifest) {
 	t.Helper()
 	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
 	if err != nil {
@@ -104,10 +88,7 @@ func readRun(t *testing.T, dir string) (*runlog.Log, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if saved.Manifest.Step != ganSteps {
-		t.Errorf("the newest checkpoint is of step %d", saved.Manifest.Step)
-	}
-	return log, saved.Manifest.SHA256
+	return log, saved.Manifest
 }
 
 // TestGANResumeIsExact: a run that is stopped, before its first step too, leaves the
@@ -123,10 +104,13 @@ func TestGANResumeIsExact(t *testing.T) {
 		for i, stop := range stops {
 			runGAN(t, backend, smallGAN().mustProblem(t), pieces, i > 0, stop)
 		}
-		want, wantSum := readRun(t, whole)
-		got, gotSum := readRun(t, pieces)
-		if wantSum != gotSum {
-			t.Errorf("variables differ: %s and %s", wantSum, gotSum)
+		want, saved := readRun(t, whole)
+		got, resumed := readRun(t, pieces)
+		if saved.SHA256 != resumed.SHA256 {
+			t.Errorf("variables differ: %s and %s", saved.SHA256, resumed.SHA256)
+		}
+		if saved.Step != ganSteps || resumed.Step != ganSteps {
+			t.Errorf("the newest checkpoints are of steps %d and %d", saved.Step, resumed.Step)
 		}
 		if !reflect.DeepEqual(want.Steps, got.Steps) || !reflect.DeepEqual(want.Evals, got.Evals) {
 			t.Error("the logs differ")
@@ -279,7 +263,7 @@ func TestShow(t *testing.T) {
 	task.Show = func(int64, *data.Images) error { return errors.New("no room") }
 	if _, err := train.Run(t.Context(), train.Config{
 		Dir: t.TempDir(), Problem: task.mustProblem(t), Optimizer: kafistoAgainstAdam(), Backend: backend, Engine: "test", Version: "test",
-		Settings: "small", Steps: 1, EvalEvery: 1, SaveEvery: 1, Console: quiet{},
+		Settings: "small", Steps: 1, EvalEvery: 1, SaveEvery: 1, Console: stopAt{-1, nil},
 	}); err == nil || !strings.Contains(err.Error(), "no room") {
 		t.Errorf("a grid that cannot be shown: %v", err)
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/kafisto/kafisto"
-	"github.com/kafisto/kafisto/internal/checkpoint"
 	"github.com/kafisto/kafisto/internal/engine"
 	"github.com/kafisto/kafisto/internal/engine/enginetest"
 	"github.com/kafisto/kafisto/internal/runlog"
@@ -199,21 +198,8 @@ func TestLanguageResumeIsExact(t *testing.T) {
 // outcome is what a run has left, without times.
 func outcome(t *testing.T, dir string) ([]runlog.Step, []runlog.Eval, string) {
 	t.Helper()
-	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range log.Steps {
-		log.Steps[i].Seconds = 0
-	}
-	for i := range log.Evals {
-		log.Evals[i].Seconds = 0
-	}
-	saved, err := checkpoint.Load(filepath.Join(dir, train.CheckpointsFolder))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return log.Steps, log.Evals, saved.Manifest.SHA256
+	log, saved := readRun(t, dir)
+	return log.Steps, log.Evals, saved.SHA256
 }
 
 func TestUnigramPerplexity(t *testing.T) {
