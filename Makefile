@@ -5,6 +5,7 @@ export GOEXPERIMENT := simd
 
 ENGINE ?= auto
 FUZZTIME ?= 60s
+FUZZJOBS ?= 2
 SOAK ?= 2h
 SOAK_ENGINE ?= go
 GO ?= go
@@ -47,13 +48,10 @@ lint: ## Check formatting, vet, and staticcheck.
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-fuzz: ## Fuzz every parser for FUZZTIME (60s) each.
-	@set -e; for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
-		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
-			echo "$$name in $$(dirname $$file)"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
-		done; \
-	done
+fuzz: ## Fuzz every parser for FUZZTIME (60s) each, FUZZJOBS (2) at a time, each by one worker.
+	@grep -rE '^func Fuzz' --include='*_test.go' . \
+		| sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*)\(.*|\1 \2|' \
+		| xargs -P $(FUZZJOBS) -L 1 sh -c 'echo "$$1 in $$0"; $(GO) test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 "$$0"'
 
 cross: ## Build without cgo for Linux, macOS and Windows.
 	@set -e; for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \

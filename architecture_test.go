@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"internal/conv":                   {"internal/gradient", "native"},
 	"internal/conv/measure":           {"internal/conv", "internal/engine", "native/keepmemory"},
 	"internal/decorator":              {},
+	"internal/alloctest":              {},
 	"internal/disktest":               {},
 	"internal/imagegrid":              {"internal/atomicfile", "internal/data"},
 	"internal/lockfile":               {},

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // TestFunctionName: parseKernel reads what functionName writes.
@@ -47,7 +49,8 @@ func FuzzParseKernel(f *testing.F) {
 	f.Add(kernel{"direct_forward", []int64{1, 2, 3}, [][2]int{{0, 1}, {1, 5}}}.functionName(3))
 	f.Add("kafisto.+1..-0.-1_1")
 	f.Fuzz(func(t *testing.T, name string) {
-		k := parseKernel(name)
+		var k *kernel
+		alloctest.Within(t, 1<<20+64*len(name), func() { k = parseKernel(name) })
 		if k == nil {
 			return
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 func TestPeerIsRunAndRead(t *testing.T) {
@@ -101,10 +103,14 @@ func FuzzReadPeer(f *testing.F) {
 	f.Add("{\"median_s\": 1, \"items_per_s\": 1}\n")
 	f.Add("noise\n{\"median_s\": 1e999, \"items_per_s\": null}")
 	f.Fuzz(func(t *testing.T, text string) {
-		if r, err := readPeer(text); err == nil && !(r.Median > 0 && r.ItemsPerSecond > 0) {
+		var r Round
+		var err error
+		alloctest.Within(t, 1<<20+256*len(text), func() { r, err = readPeer(text) })
+		if err == nil && !(r.Median > 0 && r.ItemsPerSecond > 0) {
 			t.Errorf("%q gave %+v", text, r)
 		}
-		words, err := splitWords(text)
+		var words []string
+		alloctest.Within(t, 1<<20+64*len(text), func() { words, err = splitWords(text) })
 		if err == nil && (len(words) == 0 || words[0] == "") {
 			t.Errorf("%q split into %q", text, words)
 		}

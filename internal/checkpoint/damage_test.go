@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/kafisto/kafisto/internal/alloctest"
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
 )
 
@@ -104,7 +105,9 @@ func FuzzParseManifest(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte(`{"format":1,"variables":[{"path":"/a","dtype":"F32","shape":[0,4611686018427387904]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		m, err := parseManifest(text)
+		var m *Manifest
+		var err error
+		alloctest.Within(t, 1<<20+256*len(text), func() { m, err = parseManifest(text) })
 		if err != nil {
 			return
 		}
@@ -165,7 +168,9 @@ func FuzzOpen(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		c, err := Open(dir)
+		var c *Checkpoint
+		var err error
+		alloctest.Within(t, 1<<20+512*(len(manifest)+len(variables)), func() { c, err = Open(dir) })
 		if err != nil {
 			return
 		}

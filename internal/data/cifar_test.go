@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // cifarFile makes records whose pixel bytes are all different functions of
@@ -96,7 +98,10 @@ func fuzzCIFAR(f *testing.F, layout cifarLayout) {
 	f.Add(cifarFile(label, label)[:4000])
 	f.Add([]byte{200})
 	f.Fuzz(func(t *testing.T, file []byte) {
-		pixels, labels, err := layout.read(bytes.NewReader(file), "f", 3, nil, nil)
+		var pixels []byte
+		var labels []int32
+		var err error
+		alloctest.Within(t, 1<<20+8*len(file), func() { pixels, labels, err = layout.read(bytes.NewReader(file), "f", 3, nil, nil) })
 		if err != nil {
 			wantError(t, err)
 			return

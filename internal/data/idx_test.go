@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 func gzipped(t testing.TB, plain []byte) []byte {
@@ -118,7 +120,10 @@ func FuzzReadIDX(f *testing.F) {
 	f.Add(gzipped(f, good))
 	f.Add(good[:11])
 	f.Fuzz(func(t *testing.T, file []byte) {
-		dims, values, err := ReadIDX(bytes.NewReader(file), "f", 3, 1<<20)
+		var dims []int
+		var values []byte
+		var err error
+		alloctest.Within(t, 4<<20, func() { dims, values, err = ReadIDX(bytes.NewReader(file), "f", 3, 1<<20) })
 		if err != nil {
 			wantError(t, err)
 			return

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // readNPZ reads the array "data" of a file, bytes in one dimension, at most limit.
@@ -65,7 +67,9 @@ func FuzzNPZ(f *testing.F) {
 	f.Add(smallNPZ(f, zip.Store))
 	f.Add(smallNPZ(f, zip.Deflate))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		got, err := readNPZ(file, 1000)
+		var got []byte
+		var err error
+		alloctest.Within(t, 1<<20+64*len(file), func() { got, err = readNPZ(file, 1000) })
 		if err != nil {
 			wantError(t, err, "the-file")
 			return
@@ -88,13 +92,16 @@ func FuzzImagenet(f *testing.F) {
 		}
 		file := npzBytes(t, npzMember{name: "labels.npy", content: append(npyHead(numbers), values...)},
 			npzMember{name: "data.npy", content: append(npyHead(data), pixels[:int(rows%5)*cifarPixels]...)})
-		pixels, labels, err := readMade(file, 3)
+		var read []byte
+		var labels []int32
+		var err error
+		alloctest.Within(t, 1<<20+64*len(file), func() { read, labels, err = readMade(file, 3) })
 		if err != nil {
 			wantError(t, err, "the-file")
 			return
 		}
-		if n := len(labels); n < 1 || n > 3 || n != int(rows%5) || len(pixels) != n*cifarPixels {
-			t.Fatalf("%d labels and %d pixels from %d rows", n, len(pixels), rows%5)
+		if n := len(labels); n < 1 || n > 3 || n != int(rows%5) || len(read) != n*cifarPixels {
+			t.Fatalf("%d labels and %d pixels from %d rows", n, len(read), rows%5)
 		}
 		if slices.ContainsFunc(labels, func(l int32) bool { return l < 0 || l >= madeClasses }) {
 			t.Fatalf("labels %v", labels)

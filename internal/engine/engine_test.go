@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 func TestParse(t *testing.T) {
@@ -29,7 +31,9 @@ func FuzzParse(f *testing.F) {
 	f.Add("auto")
 	f.Add("xla:\x00")
 	f.Fuzz(func(t *testing.T, text string) {
-		choice, err := Parse(text)
+		var choice Choice
+		var err error
+		alloctest.Within(t, 1<<20+16*len(text), func() { choice, err = Parse(text) })
 		if err != nil {
 			wantError(t, err)
 			return

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // installed returns a site with its plugin installed.
@@ -94,7 +96,10 @@ func FuzzMark(f *testing.F) {
 		if err := os.WriteFile(markPath(plugin), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := readMark(plugin); err == nil && got == own {
+		var got mark
+		var err error
+		alloctest.Within(t, 1<<20+16*len(text), func() { got, err = readMark(plugin) })
+		if err == nil && got == own {
 			t.Skip("guessed the mark")
 		}
 		if s.wheel.verify(t.Context(), plugin) == nil {
@@ -150,7 +155,9 @@ func FuzzCheckLibrary(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := checkLibrary(path); err != nil {
+		var err error
+		alloctest.Within(t, 1<<20+64*len(data), func() { err = checkLibrary(path) })
+		if err != nil {
 			wantError(t, err)
 		}
 	})

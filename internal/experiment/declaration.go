@@ -115,7 +115,7 @@ func (n Number) printed() bool { return n.Value != nil || n.Diverged }
 // Limits of what Parse reads.
 const (
 	maxDeclaration = 1 << 20 // bytes
-	maxRows        = 1000
+	maxRows        = 100
 	maxColumns     = 20
 	maxSeeds       = 100
 )

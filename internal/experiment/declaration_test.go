@@ -1,8 +1,11 @@
 package experiment
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // tiny is a grid of four runs of under a second, one of which diverges.
@@ -85,7 +88,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := Parse(strings.NewReader(text))
+		var d Declaration
+		var err error
+		alloctest.Within(t, memory(text), func() { d, err = Parse(strings.NewReader(text)) })
 		if err != nil {
 			if err.Error() == "" || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("not one sentence: %q", err)
@@ -111,4 +116,13 @@ func TestDefaultSeeds(t *testing.T) {
 			t.Errorf("%s: seeds %v and %v", name, full, short)
 		}
 	}
+}
+
+// memory bounds what reading a declaration may allocate: its text, and the settings of
+// every cell in both profiles, each in turn.
+func memory(text string) int {
+	var d struct{ Rows, Columns []json.RawMessage }
+	_ = json.Unmarshal([]byte(text), &d)
+	cells := min(len(d.Rows), maxRows) * max(1, min(len(d.Columns), maxColumns))
+	return 1<<20 + 256*len(text) + 2*cells*(128<<10+16*len(text))
 }

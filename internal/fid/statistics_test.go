@@ -13,6 +13,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // TestMoments holds moments that come in batches and are merged against two plain passes in float64.
@@ -165,7 +167,10 @@ func FuzzReadStatistics(f *testing.F) {
 	}
 	f.Add(file)
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if s, err := read(bytes.NewReader(file), int64(len(file))); err == nil {
+		var s *Statistics
+		var err error
+		alloctest.Within(t, 1<<20+8*len(file), func() { s, err = read(bytes.NewReader(file), int64(len(file))) })
+		if err == nil {
 			if _, err := Distance(s, s); err != nil {
 				t.Log(err) // an error is an answer, a panic is none
 			}

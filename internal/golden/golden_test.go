@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 func all(*Trajectory) bool { return true }
@@ -137,7 +139,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"layers":[1,1],"steps":1,"batch":1,"options":{"algorithm":"SGD"},"init":[[1],[1]],"x":[1],"labels":[0],
 		"log":[{"loss":1,"lossSquareMean":1,"paramNorms":[1,1]}],"final":[[1],[1]]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tr, err := Parse("fuzz", data)
+		var tr *Trajectory
+		var err error
+		alloctest.Within(t, 1<<20+256*len(data), func() { tr, err = Parse("fuzz", data) })
 		if err != nil {
 			return
 		}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -173,7 +175,9 @@ func FuzzReadSettings(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		values, err := ReadSettings(strings.NewReader(text))
+		var values map[string]any
+		var err error
+		alloctest.Within(t, 1<<20+256*len(text), func() { values, err = ReadSettings(strings.NewReader(text)) })
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") || err.Error() == "" {
 				t.Fatalf("not one sentence: %q", err)

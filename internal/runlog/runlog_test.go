@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 var number = rapid.Float64Range(-1e300, 1e300)
@@ -264,7 +266,9 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"type":"start","step":0}` + "\n" + `{"type":"step","step":1,"filter":{"P":[1]}}` + "\n" + `{"type":"en`))
 	f.Add([]byte(`{"type":"eval","split":"test"}` + "\n" + `{"type":"end","status":"finished"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		log, err := readFrom(bytes.NewReader(text))
+		var log *Log
+		var err error
+		alloctest.Within(t, 2<<20+256*len(text), func() { log, err = readFrom(bytes.NewReader(text)) })
 		if err != nil {
 			return
 		}

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/kafisto/kafisto/internal/alloctest"
 	"github.com/kafisto/kafisto/internal/job"
 )
 
@@ -74,7 +75,9 @@ func FuzzParseAxis(f *testing.F) {
 		f.Add(text, int64(1), 1)
 	}
 	f.Fuzz(func(t *testing.T, text string, seed int64, k int) {
-		a, err := ParseAxis(text)
+		var a Axis
+		var err error
+		alloctest.Within(t, 1<<20+128*len(text), func() { a, err = ParseAxis(text) })
 		if err != nil {
 			return
 		}

@@ -5,11 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 var dtypes = []DType{Bool, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64}
@@ -130,13 +131,9 @@ func FuzzReadHeader(f *testing.F) {
 	f.Add(withHeader(`{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, file []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		header, err := ReadHeader(bytes.NewReader(file), int64(len(file)))
-		runtime.ReadMemStats(&after)
-		if taken := after.TotalAlloc - before.TotalAlloc; taken > 64*uint64(len(file))+1<<20 {
-			t.Fatalf("%d bytes taken for a file of %d", taken, len(file))
-		}
+		var header *Header
+		var err error
+		alloctest.Within(t, 1<<20+64*len(file), func() { header, err = ReadHeader(bytes.NewReader(file), int64(len(file))) })
 		if err != nil {
 			return
 		}
