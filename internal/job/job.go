@@ -95,12 +95,16 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		return train.Result{}, err
 	}
 	defer unlock()
+	former, err := formerHash(o.Dir)
+	if err != nil {
+		return train.Result{}, err
+	}
 	if before := lastEngine(o.Dir); before != "" && before != opened.Name {
 		o.Console.Message(fmt.Sprintf("resuming on %s what ran on %s: the results will not be bit for bit those of an uninterrupted run", opened.Name, before))
 	}
 	return train.Run(ctx, train.Config{
 		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name,
-		Version: o.About.Version, Settings: s.Hash(), Seed: s.Seed, Steps: steps,
+		Version: o.About.Version, Settings: s.runHash(), Former: former, Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
 		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console,
 		Retry: train.Retry{Times: s.Retries, Factor: s.RetryFactor, Slower: func(factor float64) (train.Optimizer, error) {
