@@ -21,10 +21,11 @@ import (
 
 // The program's exit codes, as package cli documents them.
 const (
-	done        = 0
-	failed      = 1
-	stoppedCode = 3
-	atOnce      = 130
+	done         = 0
+	failed       = 1
+	stoppedCode  = 3
+	divergedCode = 4
+	atOnce       = 130
 )
 
 // full tells that nothing is shortened.
