@@ -15,7 +15,7 @@ import (
 type trainCommand struct {
 	Dir    string       `type:"path" placeholder:"DIR" help:"Run folder. Default: runs/DATASET-MODEL-OPTIMIZER-seedN."`
 	File   settingsFlag `name:"settings" placeholder:"FILE" help:"Settings file: a JSON object with flags' names. Flags win."`
-	Resume resumeFlag   `help:"Go on with the run in --dir, under its settings; --epochs or --steps may be longer."`
+	Resume resumeFlag   `help:"Go on with the run in --dir, under its settings; --epochs or --steps may be longer, and --save-every, --loss-bound, --retries and --retry-factor others."`
 	Quiet  bool         `help:"Show no progress."`
 
 	Job job.Settings `embed:""`
