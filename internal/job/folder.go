@@ -71,9 +71,9 @@ func Claim(dir string) (unlock func(), err error) {
 
 // admit tells whether the folder holds a run already. A folder that holds other
 // settings or more steps than asked for is refused, and so is one whose run is
-// not to be resumed, or that has none to resume.
+// not to be resumed, that has none to resume, or that is somebody else's.
 func admit(s Settings, o Options, steps int64) (started bool, err error) {
-	_, err = LoadSettings(o.Dir)
+	_, err = settled(o.Dir)
 	switch {
 	case err == nil && !o.Resume:
 		return true, fmt.Errorf("job: %s holds a run already: add --resume to go on with it, or choose another folder", o.Dir)
@@ -95,7 +95,8 @@ func admit(s Settings, o Options, steps int64) (started bool, err error) {
 }
 
 // describe writes what a run folder tells beside the log and the checkpoints. A
-// resumed run stays that of who started it; the command is added.
+// resumed run stays that of who started it; the command is added. The settings
+// come first: where a crash leaves anything, it leaves a run.
 func describe(s Settings, o Options, started bool, optimizer train.Optimizer) error {
 	about := o.About
 	if started {
@@ -111,7 +112,7 @@ func describe(s Settings, o Options, started bool, optimizer train.Optimizer) er
 	for _, f := range []struct {
 		name    string
 		content any
-	}{{AboutFile, about}, {OptimizerFile, optimizer.Settings}, {SettingsFile, s}} {
+	}{{SettingsFile, s}, {AboutFile, about}, {OptimizerFile, optimizer.Settings}} {
 		text, err := json.MarshalIndent(f.content, "", "  ")
 		if err == nil {
 			err = atomicfile.WriteBytes(filepath.Join(o.Dir, f.name), append(text, '\n'))
@@ -157,9 +158,10 @@ func lastEngine(dir string) string {
 
 // Compatible returns nil if the folder holds a run that these settings can go
 // on with: all but the length, the engine and the data folder are the same, see Hash.
-// Without a run the error satisfies errors.Is(err, fs.ErrNotExist).
+// Without a run the error satisfies errors.Is(err, fs.ErrNotExist), but in a folder
+// that is somebody else's.
 func Compatible(dir string, s Settings) error {
-	saved, err := LoadSettings(dir)
+	saved, err := settled(dir)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,75 @@
+package job
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafisto/kafisto/internal/lockfile"
+)
+
+// short are settings of a run of a second.
+func short() Settings {
+	s := Defaults()
+	s.Engine, s.Width, s.Steps, s.TrainExamples, s.EvalExamples, s.BatchSize, s.Optimizer = "go", 2, 2, 64, 50, 16, "sgd"
+	return s
+}
+
+// names are the entries of a folder.
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+// TestForeignFolderIsRefused: what a run would write over is another's, and stays alone.
+func TestForeignFolderIsRefused(t *testing.T) {
+	for _, name := range append(written, "log.jsonl", "checkpoints", "figures", "report.html", "optimizer.json", "about.json") {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Run(t.Context(), short(), quiet(dir))
+		if err == nil || !strings.Contains(err.Error(), dir+" holds "+name) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if _, err := Look(dir, short()); err == nil {
+			t.Errorf("%s: taken for no run", name)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, name)); string(text) != "mine" || !slices.Equal(names(t, dir), []string{name}) {
+			t.Errorf("%s: %q (%v) in a folder of %q", name, text, err, names(t, dir))
+		}
+	}
+}
+
+// TestFolderWithOtherFilesWillDo: a run is made beside them, and writes nothing that is not known to be its own.
+func TestFolderWithOtherFilesWillDo(t *testing.T) {
+	dir := t.TempDir()
+	others := []string{lockfile.Name, "notes.txt", ".settings.json.tmp-0"}
+	for _, name := range others {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state, err := Look(dir, short()); err != nil || state.Started {
+		t.Errorf("before: %+v, %v", state, err)
+	}
+	if _, err := Run(t.Context(), short(), quiet(dir)); err != nil {
+		t.Fatal(err)
+	}
+	known := slices.Concat(others, written, []string{SettingsFile})
+	if left := slices.DeleteFunc(names(t, dir), func(name string) bool { return slices.Contains(known, name) }); len(left) > 0 {
+		t.Errorf("a run wrote %q", left)
+	}
+	if state, err := Look(dir, short()); err != nil || !state.Done {
+		t.Errorf("after: %+v, %v", state, err)
+	}
+}
