@@ -112,6 +112,11 @@ func (r *run) diverged(step int64, what string) error {
 	return fmt.Errorf("train: %w at step %d: %s%s%s", ErrDiverged, step, what, among, divergedAdvice)
 }
 
+// cursor is the place in the data after that many steps.
+func (r *run) cursor(step int64) checkpoint.Cursor {
+	return checkpoint.Cursor{Epoch: step / r.Problem.StepsPerEpoch, Step: step % r.Problem.StepsPerEpoch}
+}
+
 // save makes the log durable and writes a checkpoint of this step.
 func (r *run) save() error {
 	if err := r.log.Sync(); err != nil {
@@ -123,7 +128,7 @@ func (r *run) save() error {
 	}
 	meta := checkpoint.Meta{
 		Step: r.step, Seed: r.Seed, SettingsHash: r.Settings, Program: r.Version, State: state,
-		Cursor: checkpoint.Cursor{Epoch: r.step / r.Problem.StepsPerEpoch, Step: r.step % r.Problem.StepsPerEpoch},
+		Cursor: r.cursor(r.step),
 	}
 	if r.Best != nil {
 		meta.BestStep = r.Best.Step

@@ -59,6 +59,7 @@ type Config struct {
 	Optimizer Optimizer
 	Backend   compute.Backend
 	Engine    string  // the backend's name for the log
+	Kernels   string  // and which kernels it has; "" for none that could be
 	Version   string  // of the program
 	Settings  string  // hash of the resolved settings: a checkpoint of others is refused
 	Seed      int64   // of the initial parameters and the graph's random numbers
@@ -167,6 +168,10 @@ func (r *run) restore() error {
 	if m := saved.Manifest; m.SettingsHash != r.Settings || m.Seed != r.Seed {
 		return fmt.Errorf("train: %s was made with other settings: resume with the settings it was made with", saved.Path)
 	}
+	if m := saved.Manifest; m.Cursor != r.cursor(m.Step) {
+		return fmt.Errorf("train: %s is of step %d, %d steps into epoch %d, where an epoch has %d steps now: the data set has another size than it had; put the old one back, or start in another folder",
+			saved.Path, m.Step, m.Cursor.Step, m.Cursor.Epoch+1, r.Problem.StepsPerEpoch)
+	}
 	if err := json.Unmarshal(saved.Manifest.State, &r.progress); err != nil {
 		return fmt.Errorf("train: %s: the training state is not readable: %w", saved.Path, err)
 	}
@@ -191,13 +196,21 @@ func (r *run) restart() error {
 	return nil
 }
 
+// Ground is the part of a start record that says with what a run is done: another
+// may change the last bits of its results.
+func (c Config) Ground() runlog.Start {
+	return runlog.Start{
+		Type: runlog.TypeStart, Version: c.Version, Go: runtime.Version(), GoMLX: checkpoint.GoMLXVersion(),
+		Engine: c.Engine, Kernels: c.Kernels, Cores: runtime.NumCPU(),
+	}
+}
+
 // logged brackets the work with the log's start and end records.
 func (r *run) logged(work func() error) error {
 	began := time.Now()
-	err := r.log.Append(runlog.Start{
-		Type: runlog.TypeStart, Time: began.UTC().Format(time.RFC3339), Step: r.step, Version: r.Version,
-		Go: runtime.Version(), Engine: r.Engine, Cores: runtime.NumCPU(), Retries: r.Retries,
-	})
+	start := r.Ground()
+	start.Time, start.Step, start.Retries = began.UTC().Format(time.RFC3339), r.step, r.Retries
+	err := r.log.Append(start)
 	if err == nil {
 		err = work()
 	}
