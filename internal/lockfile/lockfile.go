@@ -2,9 +2,11 @@
 package lockfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -13,7 +15,7 @@ import (
 // lock is released; its presence means nothing.
 const Name = "lock"
 
-// ErrLocked is wrapped by the error of [Lock] when another process holds the lock.
+// ErrLocked is wrapped by the errors of [Lock] and [LockFile] when another process holds the lock.
 var ErrLocked = errors.New("another process is working on it")
 
 // Lock takes the lock of the folder dir, which must exist, or fails at once:
@@ -29,6 +31,24 @@ func Lock(dir string) (unlock func(), err error) {
 	if !held {
 		lock.Close()
 		return nil, fmt.Errorf("lockfile: folder %s is in use: %w; wait for it to end or choose another folder", dir, ErrLocked)
+	}
+	return func() { lock.Close() }, nil
+}
+
+// LockFile takes the lock of a file that is nothing but a lock, and is made where it
+// is missing. It waits for it at most that long, and is for what takes a moment. For
+// the rest see [Lock].
+func LockFile(path string, wait time.Duration) (unlock func(), err error) {
+	lock := flock.New(path)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	switch _, err := lock.TryLockContext(ctx, 20*time.Millisecond); {
+	case errors.Is(err, context.DeadlineExceeded):
+		lock.Close()
+		return nil, fmt.Errorf("lockfile: %s is locked: %w; try again when it has ended", path, ErrLocked)
+	case err != nil:
+		lock.Close()
+		return nil, fmt.Errorf("lockfile: cannot lock %s: %w", path, err)
 	}
 	return func() { lock.Close() }, nil
 }
