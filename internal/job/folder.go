@@ -44,6 +44,9 @@ func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unl
 		}
 	}
 	started, err := admit(s, o, steps) // again, now that nobody else works there
+	if started && err == nil {
+		sweep(o.Dir)
+	}
 	if err == nil {
 		err = describe(s, o, started, optimizer)
 	}
@@ -54,13 +57,21 @@ func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unl
 	return unlock, nil
 }
 
+// sweep removes what killed processes have left half written in a run folder.
+func sweep(dir string) {
+	for _, folder := range []string{dir, filepath.Join(dir, FiguresFolder), filepath.Join(dir, train.SamplesFolder)} {
+		atomicfile.Sweep(folder)
+		imagegrid.Sweep(folder)
+	}
+}
+
 // ErrClaimed is wrapped by the error of Claim where another process has the folder.
 var ErrClaimed = lockfile.ErrLocked
 
 // Claim takes the lock of a run folder, which it makes if need be. The system
 // releases it when unlock is called and when the process ends, in whatever way.
 func Claim(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("job: cannot make the run folder: %w: choose another one with --dir", err)
 	}
 	if unlock, err = lockfile.Lock(dir); err != nil {
@@ -145,15 +156,6 @@ func stepsLogged(dir string) int64 {
 		return 0
 	}
 	return log.Steps[len(log.Steps)-1].Step
-}
-
-// lastEngine is the engine on which a run was last; "" if its log cannot be read.
-func lastEngine(dir string) string {
-	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
-	if err != nil || len(log.Starts) == 0 {
-		return ""
-	}
-	return log.Starts[len(log.Starts)-1].Engine
 }
 
 // Compatible returns nil if the folder holds a run that these settings can go

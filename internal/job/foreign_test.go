@@ -1,11 +1,13 @@
 package job
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafisto/kafisto/internal/lockfile"
 )
@@ -71,5 +73,38 @@ func TestFolderWithOtherFilesWillDo(t *testing.T) {
 	}
 	if state, err := Look(dir, short()); err != nil || !state.Done {
 		t.Errorf("after: %+v, %v", state, err)
+	}
+}
+
+// TestResumeSweeps: what killed processes have left in a run's folder goes when the run goes on.
+func TestResumeSweeps(t *testing.T) {
+	dir := t.TempDir()
+	s := short()
+	if _, err := Run(t.Context(), s, quiet(dir)); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-25 * time.Hour)
+	left := []string{".settings.json.tmp-0a", "figures/.loss.png.tmp-1", "samples/.step-00000002.png.tmp-2", ".images.tmp-3"}
+	for i, name := range left {
+		left[i] = filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(left[i]), 0o755)
+		if err == nil && i == len(left)-1 {
+			err = os.Mkdir(left[i], 0o755)
+		} else if err == nil {
+			err = os.WriteFile(left[i], nil, 0o644)
+		}
+		if err := errors.Join(err, os.Chtimes(left[i], old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := quiet(dir)
+	o.Resume, s.Steps = true, 3
+	if _, err := Run(t.Context(), s, o); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range left {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is there still", path)
+		}
 	}
 }
