@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafisto/kafisto/internal/checkpoint"
 	"github.com/kafisto/kafisto/internal/lockfile"
+	"github.com/kafisto/kafisto/internal/runlog"
+	"github.com/kafisto/kafisto/internal/train"
 )
 
 // short are settings of a run of a second.
@@ -106,5 +109,30 @@ func TestResumeSweeps(t *testing.T) {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Errorf("%s is there still", path)
 		}
+	}
+}
+
+// thief deletes the lock of a run in its first step.
+type thief struct {
+	silent
+	dir string
+}
+
+func (c thief) Step(runlog.Step) { _ = os.Remove(filepath.Join(c.dir, lockfile.Name)) }
+
+// TestRunWithoutItsLockEnds: another process may save there now, so this one does not.
+func TestRunWithoutItsLockEnds(t *testing.T) {
+	o := quiet(t.TempDir())
+	o.Console = thief{dir: o.Dir}
+	_, err := Run(t.Context(), short(), o)
+	if err == nil || !strings.Contains(err.Error(), "was deleted or replaced") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+	if saved, err := checkpoint.Load(filepath.Join(o.Dir, train.CheckpointsFolder)); !errors.Is(err, checkpoint.ErrNone) {
+		t.Errorf("saved %+v, %v", saved, err)
+	}
+	o.Console, o.Resume = silent{}, true
+	if _, err := Run(t.Context(), short(), o); err != nil {
+		t.Errorf("resumed: %v", err)
 	}
 }

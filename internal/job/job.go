@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
+	"github.com/kafisto/kafisto/internal/lockfile"
 	"github.com/kafisto/kafisto/internal/train"
 )
 
@@ -95,11 +96,15 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		return train.Result{}, err
 	}
 	defer unlock()
+	held, err := lockfile.Watch(o.Dir)
+	if err != nil {
+		return train.Result{}, fmt.Errorf("job: %w", err)
+	}
 	c := train.Config{
 		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name, Kernels: opened.Kernels,
 		Version: o.About.Version, Settings: s.Hash(), Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
-		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console,
+		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console, Held: held,
 		Retry: train.Retry{Times: s.Retries, Factor: s.RetryFactor, Slower: func(factor float64) (train.Optimizer, error) {
 			return slowerOptimizer(s, factor, problem.StepsPerEpoch, steps)
 		}},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -33,6 +34,23 @@ func Lock(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lockfile: folder %s is in use: %w; wait for it to end or choose another folder", dir, ErrLocked)
 	}
 	return func() { lock.Close() }, nil
+}
+
+// Watch returns a function that tells whether the lock file of a folder whose lock
+// is held is still the one that was locked: one that was deleted or replaced locks
+// nobody out.
+func Watch(dir string) (check func() error, err error) {
+	path := filepath.Join(dir, Name)
+	locked, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("lockfile: cannot look at the lock: %w", err)
+	}
+	return func() error {
+		if now, err := os.Stat(path); err != nil || !os.SameFile(locked, now) {
+			return fmt.Errorf("lockfile: %s was deleted or replaced, so that another process may work in its folder: leave that file alone, and see that one process at most works there", path)
+		}
+		return nil
+	}, nil
 }
 
 // LockFile takes the lock of a file that is nothing but a lock, and is made where it

@@ -97,3 +97,30 @@ func TestLockFileWaits(t *testing.T) {
 		t.Errorf("in a folder that is not there: error %v", err)
 	}
 }
+
+func TestWatchTellsOfAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	check, err := Watch(dir)
+	if err != nil || check() != nil {
+		t.Fatal(err, check())
+	}
+	if err := os.Remove(filepath.Join(dir, Name)); err != nil {
+		t.Skipf("the file cannot be deleted while it is locked: %v", err)
+	}
+	if check() == nil {
+		t.Error("it is not there any more")
+	}
+	other, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other()
+	if check() == nil {
+		t.Error("it is another file")
+	}
+}

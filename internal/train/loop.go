@@ -119,6 +119,11 @@ func (r *run) cursor(step int64) checkpoint.Cursor {
 
 // save makes the log durable and writes a checkpoint of this step.
 func (r *run) save() error {
+	if r.Held != nil {
+		if err := r.Held(); err != nil {
+			return fmt.Errorf("train: step %d not saved: %w", r.step, err)
+		}
+	}
 	if err := r.log.Sync(); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}

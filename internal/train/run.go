@@ -70,6 +70,9 @@ type Config struct {
 	Retry     Retry   // after divergence; the zero value ends the run
 	Resume    bool    // continue from the newest valid checkpoint; false refuses a folder with a log
 	Console   Console
+	// Held tells, before anything is saved, whether the run folder is still the
+	// caller's: with its error the run ends and saves nothing. Nil is always.
+	Held func() error
 }
 
 // Result tells how far a run came.
