@@ -47,7 +47,7 @@ func Save(dir string, store *model.Store, meta Meta) (path string, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	if err := atomicfile.MkdirAll(dir); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fail(err)
 	}
 	stale := removeStale(dir) // first, as the disk may be full of it
