@@ -12,7 +12,7 @@
 //
 // It is written under another name, flushed to disk and renamed, so that it is
 // either there as a whole or not at all. [Load] takes the newest one that is
-// whole. Damaged ones are named, never deleted.
+// whole. Damaged ones are named, never deleted. [Rewind] takes a run back.
 //
 // Variables of GoMLX's metrics are not saved: their paths hold a random
 // identifier, so they would pile up with every resume.

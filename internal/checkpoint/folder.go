@@ -11,8 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-
-	"github.com/kafisto/kafisto/internal/atomicfile"
 )
 
 var (
@@ -24,8 +22,13 @@ var (
 type saved struct {
 	name     string
 	step     int64
-	revision int64 // 1 for the first of a step, then 2, ...
+	revision int64     // 1 for the first of a step, then 2, ...
+	manifest *Manifest // set by listWhole
 }
+
+// keptRegular is how many of the last checkpoints are kept, without those for a stop
+// alone.
+const keptRegular = 2
 
 // list names the checkpoints in dir, newest first, whole or not. A folder that
 // does not exist has none.
@@ -73,42 +76,68 @@ func stagingPath(dir, kind string) string {
 	return filepath.Join(dir, ".staging-"+kind+"-"+strconv.FormatUint(rand.Uint64(), 36))
 }
 
-// prune deletes the checkpoints in dir that are whole, but for the one just
-// saved, the newest other one and the best one. What is damaged or holds
-// anything that Save has not put there stays, and takes no other's place.
-func prune(dir, justSaved string, best int64) error {
+// listWhole lists the checkpoints in dir that are whole and hold nothing else, newest
+// first, each with its manifest.
+func listWhole(dir string) ([]saved, error) {
 	all, err := list(dir)
+	var found []saved
+	for _, s := range all {
+		path := filepath.Join(dir, s.name)
+		if s.manifest = whole(path, s.step); s.manifest != nil && isOurs(path) {
+			found = append(found, s)
+		}
+	}
+	return found, err
+}
+
+// prune deletes the checkpoints in dir that are whole, but for the one just
+// saved, the last two that are not for a stop alone, of which that one may be, and
+// those that one of these names as the best. What is damaged or holds anything that
+// Save has not put there stays, and takes no other's place.
+func prune(dir, justSaved string, stop bool) error {
+	all, err := listWhole(dir)
 	if err != nil {
 		return err
 	}
-	others, haveBest := 0, false
+	regular := 0
+	if !stop {
+		regular = 1
+	}
+	keep, best := map[string]bool{}, map[int64]bool{}
 	for _, s := range all {
-		path := filepath.Join(dir, s.name)
-		if !isOurs(path) || !isWhole(path, s.step) {
+		if s.name != justSaved {
+			if s.manifest.Stop || regular == keptRegular {
+				continue
+			}
+			regular++
+		}
+		keep[s.name] = true
+		best[s.manifest.BestStep] = s.manifest.BestStep > 0
+	}
+	for _, s := range all {
+		if best[s.step] && !s.manifest.Stop {
+			best[s.step], keep[s.name] = false, true
+		}
+		if keep[s.name] {
 			continue
 		}
-		keep := s.name == justSaved
-		if !keep && others == 0 {
-			keep, others = true, 1
-		}
-		if best > 0 && s.step == best && !haveBest {
-			keep, haveBest = true, true
-		}
-		if keep {
-			continue
-		}
-		// Renamed first: a crash on the way leaves no half a checkpoint.
-		old := stagingPath(dir, "old")
-		if err := os.Rename(path, old); err != nil {
-			return err
-		}
-		verdicts.Delete(path)
-		reached("deleting")
-		if err := removeOurs(old); err != nil {
+		if err := discard(dir, s.name); err != nil {
 			return err
 		}
 	}
-	return atomicfile.SyncDir(dir)
+	return syncDir(dir)
+}
+
+// discard deletes a whole checkpoint. It is renamed first: a crash on the way leaves
+// no half a checkpoint.
+func discard(dir, name string) error {
+	path, old := filepath.Join(dir, name), stagingPath(dir, "old")
+	if err := os.Rename(path, old); err != nil {
+		return err
+	}
+	verdicts.Delete(path)
+	reached("deleting")
+	return removeOurs(old)
 }
 
 // removeStale deletes what a crash has left of earlier calls of Save.

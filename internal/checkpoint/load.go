@@ -20,6 +20,9 @@ var (
 	// ErrDamaged is wrapped by the error of [Load] when there are checkpoints, but
 	// none that is whole. Starting anew would be wrong then.
 	ErrDamaged = errors.New("every checkpoint is damaged")
+	// ErrGone is wrapped by the error of reading a checkpoint that is not there, any
+	// more maybe: a run that goes on deletes older ones. Look for another one.
+	ErrGone = errors.New("there is no such folder")
 )
 
 // Checkpoint is a checkpoint on disk that was found whole.
@@ -35,10 +38,35 @@ type Checkpoint struct {
 // ones are passed over, reported in Skipped and left where they are. Values stay
 // on disk until [Checkpoint.Restore].
 func Load(dir string) (*Checkpoint, error) {
+	return settled(dir, newestOf)
+}
+
+// looks is how often a folder is read in which a run that goes on deletes what was
+// listed.
+const looks = 5
+
+// settled calls find with the checkpoints in dir, again if it finds none because the
+// run to which they belong has gone on meanwhile: what that has deleted is not lost.
+func settled(dir string, find func(dir string, all []saved) (*Checkpoint, error)) (*Checkpoint, error) {
 	all, err := list(dir)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
+	for look := 1; ; look++ {
+		if err != nil {
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+		c, notFound := find(dir, all)
+		if notFound == nil {
+			return c, nil
+		}
+		before := all
+		if all, err = list(dir); err == nil && (look == looks || slices.Equal(all, before)) {
+			return nil, notFound
+		}
 	}
+}
+
+// newestOf is Load for the checkpoints that were listed. One that was deleted since is
+// an error, not damage.
+func newestOf(dir string, all []saved) (*Checkpoint, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("checkpoint: %w in %s", ErrNone, dir)
 	}
@@ -48,9 +76,12 @@ func Load(dir string) (*Checkpoint, error) {
 		if err == nil && c.Manifest.Step != s.step {
 			err = fmt.Errorf("checkpoint: %s is of step %d", c.Path, c.Manifest.Step)
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			c.Skipped = skipped
 			return c, nil
+		case errors.Is(err, ErrGone):
+			return nil, err
 		}
 		skipped = append(skipped, err)
 	}
@@ -62,14 +93,11 @@ func Load(dir string) (*Checkpoint, error) {
 }
 
 // Open checks the checkpoint folder at path, every byte of it. The error names
-// the file that is damaged.
+// the file that is damaged; it wraps [ErrGone] where there is no such folder.
 func Open(path string) (*Checkpoint, error) {
 	m, err := readManifest(path)
-	if errors.Is(err, fs.ErrNotExist) && !isThere(path) {
-		return nil, fmt.Errorf("checkpoint: %w in %s: there is no such folder", ErrNone, path)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %s is damaged: %w", path, err)
+		return nil, damaged(path, err)
 	}
 	c := &Checkpoint{Path: path, Manifest: *m}
 	err = c.stream(func(_ *Variable, values io.Reader) error {
@@ -83,6 +111,14 @@ func Open(path string) (*Checkpoint, error) {
 	return c, nil
 }
 
+// damaged is the error of the checkpoint folder at path, which may be no more.
+func damaged(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !isThere(path) {
+		return fmt.Errorf("checkpoint: no checkpoint in %s: %w", path, ErrGone)
+	}
+	return fmt.Errorf("checkpoint: %s is damaged: %w", path, err)
+}
+
 func isThere(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
@@ -93,7 +129,7 @@ func isThere(path string) bool {
 // sound only if stream returns no error, as the SHA-256 is known at the end.
 func (c *Checkpoint) stream(each func(v *Variable, values io.Reader) error) error {
 	fail := func(err error) error {
-		return fmt.Errorf("checkpoint: %s is damaged: %s: %w", c.Path, VariablesFile, err)
+		return damaged(c.Path, fmt.Errorf("%s: %w", VariablesFile, err))
 	}
 	f, size, err := openRegular(filepath.Join(c.Path, VariablesFile))
 	if err != nil {

@@ -43,6 +43,7 @@ type Meta struct {
 	SettingsHash string          `json:"settings_hash"`   // of the resolved settings
 	Program      string          `json:"program"`         // version of the program that saves
 	BestStep     int64           `json:"best_step"`       // the step of the best checkpoint so far, 0 for none yet
+	Stop         bool            `json:"stop,omitempty"`  // saved for a stop alone: a run that is left alone has none of this step
 	State        json.RawMessage `json:"state,omitempty"` // any JSON value of the training loop's; comes back with other white space
 }
 

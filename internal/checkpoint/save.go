@@ -25,10 +25,14 @@ var ErrNotPruned = errors.New("an older checkpoint could not be deleted")
 // reached is called between the steps of Save, for tests that crash there.
 var reached = func(point string) {}
 
+// syncDir flushes a folder's names to disk; tests look at it.
+var syncDir = atomicfile.SyncDir
+
 // Save saves the store and meta as a checkpoint in the folder dir, which it
 // creates where needed, and returns the checkpoint's path. When it returns
 // without an error the checkpoint outlives a power cut. Only then the older ones
-// are deleted, but for the last before this one and the one of meta.BestStep.
+// are deleted, but for the last two that are not for a stop alone (meta.Stop), this
+// one among them, and those that one of these names as the best.
 //
 // A variable that is not finite ([ErrNotFinite]) or has no value yet, a full
 // disk and wrong meta are errors; what was saved before then is untouched. With
@@ -48,6 +52,9 @@ func Save(dir string, store *model.Store, meta Meta) (path string, err error) {
 		return fail(err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fail(err)
+	}
+	if err := syncDir(filepath.Dir(dir)); err != nil { // it may be new
 		return fail(err)
 	}
 	stale := removeStale(dir) // first, as the disk may be full of it
@@ -70,7 +77,7 @@ func Save(dir string, store *model.Store, meta Meta) (path string, err error) {
 	}
 	note(path, true)
 	reached("pruning")
-	if err := cmp.Or(prune(dir, filepath.Base(path), meta.BestStep), stale); err != nil {
+	if err := cmp.Or(prune(dir, filepath.Base(path), meta.Stop), stale); err != nil {
 		return path, fmt.Errorf("checkpoint: step %d is saved, but %w: %w", meta.Step, ErrNotPruned, err)
 	}
 	return path, nil
@@ -104,7 +111,7 @@ func fill(staging string, store *model.Store, m *Manifest) error {
 	if err := createBytes(filepath.Join(staging, SumFile), []byte(sumLine(text))); err != nil {
 		return err
 	}
-	return atomicfile.SyncDir(staging)
+	return syncDir(staging)
 }
 
 // create writes a new file and flushes it to disk.
@@ -153,7 +160,7 @@ func publish(dir, staging string, m *Manifest) (string, error) {
 		return "", err
 	}
 	reached("renamed")
-	return path, atomicfile.SyncDir(dir)
+	return path, syncDir(dir)
 }
 
 // isSame tells whether a whole checkpoint lies at path that differs from m in

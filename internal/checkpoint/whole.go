@@ -26,12 +26,17 @@ func note(path string, whole bool) {
 	}
 }
 
-// isWhole tells whether a whole checkpoint of the step lies at path.
-func isWhole(path string, step int64) bool {
+// whole is the manifest of the checkpoint of the step that lies at path, nil where
+// none does that is whole.
+func whole(path string, step int64) *Manifest {
 	m, err := readManifest(path)
-	if err != nil || m.Step != step {
-		return false
+	if err != nil || m.Step != step || !isWhole(path) {
+		return nil
 	}
+	return m
+}
+
+func isWhole(path string) bool {
 	info, err := os.Lstat(filepath.Join(path, VariablesFile))
 	if err != nil {
 		return false

@@ -192,6 +192,19 @@ func TestDivergedRunMayGoBack(t *testing.T) {
 	}
 }
 
+// TestDivergedRunMayBeResumed: with retries, which it was not started with.
+func TestDivergedRunMayBeResumed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := run(t, with([]string{"train", "--dir", dir, "--optimizer=sgd", "--learning-rate=1e38"}, tiny...)...)
+	if r.code != exitDiverged || !strings.Contains(r.stderr, "--resume with more --retries") {
+		t.Fatalf("exit code %d, standard error %q", r.code, r.stderr)
+	}
+	succeed(t, "train", "--dir", dir, "--resume", "--retries=1", "--retry-factor=1e-40", "--save-every=2", "--loss-bound=1e6")
+	if got := record(t, dir); got.Settings.Retries != 1 || got.Log.End.Status != runlog.StatusFinished {
+		t.Errorf("settings %+v, end %+v", got.Settings, got.Log.End)
+	}
+}
+
 func TestTrainALanguageModel(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	args := []string{"train", "--dataset=shakespeare", "--model=tiny-lstm", "--width=8", "--batch-size=4", "--window=5", "--steps=4",

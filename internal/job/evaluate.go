@@ -75,21 +75,47 @@ func (v Saved) restore(o Options) (*opened, error) {
 	if v.DataDir != "" {
 		s.DataDir = v.DataDir
 	}
-	w := &opened{settings: s, store: model.NewStore()}
-	if w.saved, err = v.load(); err != nil {
-		return nil, fmt.Errorf("job: %w", err)
+	former, err := formerHash(v.Dir)
+	if err != nil {
+		return nil, err
 	}
-	if w.saved.Manifest.SettingsHash != s.Hash() {
-		return nil, fmt.Errorf("job: %s is a checkpoint of another model than that of %s, or was made with other settings: name one of that run", w.saved.Path, v.Dir)
+	w := &opened{settings: s, store: model.NewStore()}
+	err = v.use(func(c *checkpoint.Checkpoint) error {
+		w.saved = c
+		if hash := c.Manifest.SettingsHash; hash != s.runHash() && hash != former {
+			return fmt.Errorf("%s is a checkpoint of another model than that of %s, or was made with other settings: name one of that run", c.Path, v.Dir)
+		}
+		return c.Restore(w.store)
+	})
+	if err != nil {
+		w.store.Finalize()
+		return nil, err
 	}
 	for _, skipped := range w.saved.Skipped {
 		o.Console.Message(fmt.Sprintf("passed over a damaged checkpoint: %v", skipped))
 	}
-	if err := w.saved.Restore(w.store); err != nil {
-		w.store.Finalize()
-		return nil, fmt.Errorf("job: %w", err)
-	}
 	return w, nil
+}
+
+// looks is how often a checkpoint is looked for that a run deletes as it goes on.
+const looks = 5
+
+// use finds the checkpoint and does something with it, which may be done again: with
+// another one, where the run has gone on and deleted it meanwhile.
+func (v Saved) use(do func(*checkpoint.Checkpoint) error) error {
+	for look := 1; ; look++ {
+		c, err := v.load()
+		if err == nil {
+			err = do(c)
+		}
+		if look < looks && errors.Is(err, checkpoint.ErrGone) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("job: %w", err)
+		}
+		return nil
+	}
 }
 
 func (v Saved) load() (*checkpoint.Checkpoint, error) {

@@ -1,10 +1,6 @@
 package job
 
-import (
-	"fmt"
-
-	"github.com/kafisto/kafisto/internal/checkpoint"
-)
+import "github.com/kafisto/kafisto/internal/checkpoint"
 
 // Exported says what Export has written.
 type Exported struct {
@@ -16,16 +12,14 @@ type Exported struct {
 // or with everything all of the checkpoint's. An existing file is replaced once the
 // new one is whole.
 func Export(v Saved, out string, everything bool) (Exported, error) {
-	c, err := v.load()
-	if err != nil {
-		return Exported{}, fmt.Errorf("job: %w", err)
-	}
-	include := checkpoint.ModelOf(c.Manifest)
-	if everything {
-		include = func(checkpoint.Variable) bool { return true }
-	}
-	if err := c.Export(out, include); err != nil {
-		return Exported{}, fmt.Errorf("job: %w", err)
-	}
-	return Exported{c.Path, c.Manifest.Step}, nil
+	var done Exported
+	err := v.use(func(c *checkpoint.Checkpoint) error {
+		done = Exported{c.Path, c.Manifest.Step}
+		include := checkpoint.ModelOf(c.Manifest)
+		if everything {
+			include = func(checkpoint.Variable) bool { return true }
+		}
+		return c.Export(out, include)
+	})
+	return done, err
 }

@@ -32,6 +32,9 @@ type About struct {
 	Version string   `json:"version,omitempty"` // of the program
 	Commit  string   `json:"commit,omitempty"`  // of its source
 	Machine string   `json:"machine,omitempty"` // processor, cores, memory
+	// FormerHash is the hash that checkpoints of an earlier version may have, see
+	// formerHash.
+	FormerHash string `json:"former_hash,omitempty"`
 }
 
 // prepare makes the run folder, takes its lock and writes the settings into it.
@@ -112,11 +115,15 @@ func describe(s Settings, o Options, started bool, optimizer train.Optimizer) er
 	about := o.About
 	if started {
 		var first About
-		switch err := readJSON(filepath.Join(o.Dir, AboutFile), &first); {
+		err := readJSON(filepath.Join(o.Dir, AboutFile), &first)
+		switch {
 		case err == nil:
 			about = first
 			about.Resumed = append(about.Resumed, o.About.Command)
 		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+		if about.FormerHash, err = formerHash(o.Dir); err != nil { // before the settings change
 			return err
 		}
 	}
@@ -167,7 +174,7 @@ func Compatible(dir string, s Settings) error {
 	if err != nil {
 		return err
 	}
-	if obstacle := Obstacle(saved, s); obstacle != "" {
+	if obstacle := Obstacle(saved.bound(), s.bound()); obstacle != "" {
 		return fmt.Errorf("job: the run in %s was started with other settings (%s): use its own, or choose another folder", dir, obstacle)
 	}
 	return nil

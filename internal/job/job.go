@@ -100,9 +100,13 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, fmt.Errorf("job: %w", err)
 	}
+	former, err := formerHash(o.Dir)
+	if err != nil {
+		return train.Result{}, err
+	}
 	c := train.Config{
 		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name, Kernels: opened.Kernels,
-		Version: o.About.Version, Settings: s.Hash(), Seed: s.Seed, Steps: steps,
+		Version: o.About.Version, Settings: s.runHash(), Former: former, Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
 		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console, Held: held,
 		Retry: train.Retry{Times: s.Retries, Factor: s.RetryFactor, Slower: func(factor float64) (train.Optimizer, error) {

@@ -47,7 +47,7 @@ type Settings struct {
 	EvalEvery     int64   `json:"eval-every" default:"0" group:"task" help:"Steps between evaluations; 0 evaluates after every epoch."`
 	SaveEvery     int64   `json:"save-every" default:"0" group:"task" help:"Steps between checkpoints; 0 saves after every epoch."`
 	LossBound     float64 `json:"loss-bound" default:"0" group:"task" help:"A loss above it counts as divergence, as one that is not finite does; 0 sets no bound."`
-	Retries       int     `json:"retries" default:"0" group:"task" help:"How often a run that has diverged goes back to its newest checkpoint, to go on with a smaller learning rate; 0 ends it."`
+	Retries       int     `json:"retries" default:"0" group:"task" help:"How often a run that has diverged goes back to a checkpoint in all, to go on with a smaller learning rate; 0 ends it."`
 	RetryFactor   float64 `json:"retry-factor" default:"0.5" group:"task" help:"What each of these retries multiplies the learning rate by."`
 	Engine        string  `json:"engine" default:"auto" group:"task" help:"Engine: ${engines}."`
 
@@ -217,9 +217,9 @@ func (s Settings) length(stepsPerEpoch int64) int64 {
 	return s.Epochs * stepsPerEpoch
 }
 
-// Hash identifies what a checkpoint may be resumed with: all settings but the
-// engine, the data folder and the length of the run; the length too where the
-// schedule depends on it. Settings that have their defaults are not in it, so
+// Hash identifies the results of a run: it is of all settings but the engine, the
+// data folder and the length of the run; the length too where the schedule depends on
+// it. Settings that have their defaults are not in it, so
 // that a setting that a later version adds leaves the hash of a run that does
 // not use it as it was.
 func (s Settings) Hash() string {

@@ -33,6 +33,9 @@ type Start struct {
 	// Retries is how often the run has gone back after divergence, each time to go on
 	// with smaller learning rates.
 	Retries int `json:"retries,omitempty"`
+	// SaveEvery is the number of steps between checkpoints; 0 in logs of earlier
+	// versions.
+	SaveEvery int64 `json:"save_every,omitempty"`
 }
 
 // Filter is the state of a KaFiStO filter after a step.

@@ -163,20 +163,22 @@ func TestAppendRefuses(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	step := `{"type":"step","step":1}` + "\n"
 	for text, want := range map[string]string{
-		"hello":                                  "line 1: not a JSON object",
-		step + "rubbish\n":                       "line 2: not a JSON object",
-		step + "rubbish\n" + `{"type":"step","s`: "line 2: not a JSON object",
-		step + `{"type":"st` + "\n":              "line 2: not a JSON object",
-		step + step:                              "line 2: step 1 comes after step 1",
-		`{"type":"step"}`:                        "line 1: step is 0",
-		`{"type":"step","step":"x"}`:             "line 1: json:",
-		`{"type":"step","step":1,"loss":1e999}`:  "line 1: json:",
-		`{"type":"step","step":1,"filter":{}}`:   "filter.P has 0 numbers",
-		`{"type":"meteor"}`:                      `unknown record type "meteor"`,
-		`{"step":1}`:                             "unknown record type",
-		`[1]`:                                    "line 1: not a JSON object",
-		strings.Repeat(" ", maxLine+1):           "line 1 is longer",
-		step + `{"type":"` + strings.Repeat("x", maxLine): "line 2 is longer",
+		"hello":                                        "line 1: not a JSON object",
+		step + "rubbish\n":                             "line 2: not a JSON object",
+		step + "rubbish\n" + `{"type":"step","s`:       "line 2: not a JSON object",
+		step + `{"type":"st` + "\n":                    "line 2: not a JSON object",
+		step + step:                                    "line 2: step 1 comes after step 1",
+		`{"type":"step"}`:                              "line 1: step is 0",
+		`{"type":"step","step":"x"}`:                   "line 1: json:",
+		`{"type":"step","step":1,"loss":1e999}`:        "line 1: json:",
+		`{"type":"step","step":1,"filter":{}}`:         "filter.P has 0 numbers",
+		`{"type":"meteor"}`:                            `unknown record type "meteor"`,
+		`{"step":1}`:                                   "unknown record type",
+		`[1]`:                                          "line 1: not a JSON object",
+		strings.Repeat(" ", maxLine+1):                 "put back a copy of the log, or start again in another folder",
+		step + strings.Repeat("\x00", 3*maxLine) + "x": "line 2 is longer",
+		step + strings.Repeat("\x00", 3*maxLine) + "\n" + step: "line 2 is longer",
+		step + `{"type":"` + strings.Repeat("x", maxLine):      "line 2 is longer",
 	} {
 		path := filepath.Join(t.TempDir(), "log.jsonl")
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -197,12 +199,14 @@ func TestReadRefuses(t *testing.T) {
 func TestReadTolerates(t *testing.T) {
 	step := `{"type":"step","step":1}` + "\n"
 	for text, torn := range map[string]bool{
-		step:                             false,
-		strings.TrimSpace(step):          false, // whole but for its newline
-		"\n" + step + "\r\n":             false,
-		step + `{"type":"step","step":2`: true,
-		step + `{`:                       true,
-		step + "\x00\x00\x00":            true,
+		step:                                     false,
+		strings.TrimSpace(step):                  false, // whole but for its newline
+		"\n" + step + "\r\n":                     false,
+		step + `{"type":"step","step":2`:         true,
+		step + `{`:                               true,
+		step + "\x00\x00\x00":                    true,
+		step + strings.Repeat("\x00", 3*maxLine): true, // as a power cut leaves it
+		step + `{"type":"st` + strings.Repeat("\x00", maxLine): true,
 	} {
 		path := filepath.Join(t.TempDir(), "log.jsonl")
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -210,17 +214,17 @@ func TestReadTolerates(t *testing.T) {
 		}
 		log, err := Read(path)
 		if err != nil || len(log.Steps) != 1 || log.Torn != torn {
-			t.Errorf("%q: %+v, %v", text, log, err)
+			t.Errorf("%.60q: %+v, %v", text, log, err)
 		}
 		w, err := OpenWriter(path, 1, 0)
 		if err != nil {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("%.60q: %v", text, err)
 			continue
 		}
 		appendAll(t, w, Step{Step: 2})
 		w.Close()
 		if log, err := Read(path); err != nil || len(log.Steps) != 2 || log.Torn {
-			t.Errorf("%q, continued: %+v, %v", text, log, err)
+			t.Errorf("%.60q, continued: %+v, %v", text, log, err)
 		}
 	}
 }
@@ -258,6 +262,21 @@ func TestEndBelongsToLastProcess(t *testing.T) {
 		}
 		if ended := i == 1; (log.End != nil) != ended {
 			t.Errorf("after record %d: end is %v", i, log.End)
+		}
+	}
+}
+
+// TestRetriesAreCounted: all that the run has gone back, in whatever process.
+func TestRetriesAreCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.jsonl")
+	for i, status := range []string{StatusRetried, StatusDiverged, StatusRetried, StatusStopped} {
+		w, err := OpenWriter(path, 0, -1)
+		if err != nil || w.Retries() != (i+1)/2 {
+			t.Fatalf("process %d: %d retries, %v", i, w.Retries(), err)
+		}
+		appendAll(t, w, Start{}, End{Status: status})
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -28,8 +28,10 @@ func scan(r io.Reader, each func(line) error) (torn bool, err error) {
 		text, err := in.ReadSlice('\n')
 		end := err == io.EOF
 		switch {
+		case err == bufio.ErrBufferFull && startsTorn(text) && onlyZeros(in):
+			return true, nil
 		case err == bufio.ErrBufferFull:
-			return false, fmt.Errorf("line %d is longer than %d bytes; this is no run log", number, maxLine)
+			return false, fmt.Errorf("line %d is longer than %d bytes, which is no run log: put back a copy of the log, or start again in another folder", number, maxLine)
 		case err != nil && !end:
 			return false, err
 		}
@@ -63,6 +65,26 @@ func isTorn(text []byte) bool {
 	const beginning = `{"type":"`
 	n := min(len(text), len(beginning))
 	return text[0] == 0 || string(text[:n]) == beginning[:n]
+}
+
+// startsTorn tells whether text may be the beginning of a torn line that is longer
+// than a line may be: nothing, or the beginning of a record, and then zeros.
+func startsTorn(text []byte) bool {
+	record := bytes.TrimRight(text, "\x00")
+	return len(record) < len(text) && (len(record) == 0 || isTorn(record))
+}
+
+// onlyZeros reads to the end and tells whether there is nothing but zeros.
+func onlyZeros(in *bufio.Reader) bool {
+	for {
+		text, err := in.ReadSlice('\n')
+		if len(bytes.TrimRight(text, "\x00")) > 0 {
+			return false
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return err == io.EOF
+		}
+	}
 }
 
 // errNotJSON tells a cut or garbled line from a whole one with wrong content.

@@ -106,6 +106,9 @@ func (r *Start) check() error {
 	if r.Retries < 0 {
 		return fmt.Errorf("retries is %d", r.Retries)
 	}
+	if r.SaveEvery < 0 {
+		return fmt.Errorf("save_every is %d", r.SaveEvery)
+	}
 	return nil
 }
 

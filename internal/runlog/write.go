@@ -20,6 +20,8 @@ type Writer struct {
 	path string
 	size int64 // length of the file, all whole lines
 	last int64 // last training step in the log
+
+	retries int // how often the run has gone back
 }
 
 // OpenWriter opens the log at path for appending, creating it where there is
@@ -83,6 +85,9 @@ func (w *Writer) trim(atStep, evaluated int64) error {
 		if eval, ok := l.record.(*Eval); ok {
 			lastEval = max(lastEval, eval.Step)
 		}
+		if end, ok := l.record.(*End); ok && end.Status == StatusRetried {
+			w.retries++
+		}
 		kept.Write(l.text)
 		if !bytes.HasSuffix(l.text, []byte("\n")) { // the last line, whole but for this
 			kept.WriteByte('\n')
@@ -120,6 +125,10 @@ func keep(record any, atStep, evaluated int64) bool {
 	}
 	return true
 }
+
+// Retries is how often the run had gone back after divergence when the log was
+// opened, as its end records tell.
+func (w *Writer) Retries() int { return w.retries }
 
 // Append writes one record, a [Start], [Step], [Eval] or [End], as one line;
 // its Type is filled in. The line is handed to the operating system before

@@ -46,7 +46,6 @@ func (r *run) evaluate(ctx context.Context) error {
 		r.Last = &all[0]
 		if r.step > 0 && (r.Best == nil || better(r.Problem, all[0], *r.Best)) {
 			r.Best = &all[0]
-			r.saved = -1 // a checkpoint of this step, of a run that was stopped here, does not know
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ type quantity struct {
 func firstNotFinite(lossName string, loss, gradientNorm float64, rates [3]float64, f *runlog.Filter) string {
 	quantities := []quantity{{lossName, loss}, {"gradient norm", gradientNorm}, {"effective learning rate", rates[0] + rates[1] + rates[2]}}
 	if f != nil {
-		quantities = append(quantities, quantity{"measurement noise R", f.R}, quantity{"state noise qx", f.Qx})
+		quantities = append(quantities, quantity{"measurement noise R", f.R}, quantity{"state noise qx", f.Qx}, quantity{"innovation", f.Innovation})
 		for _, p := range f.P {
 			quantities = append(quantities, quantity{"posterior covariance P", p})
 		}

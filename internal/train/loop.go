@@ -21,16 +21,15 @@ func (r *run) loop(ctx context.Context) error {
 	}
 	defer batches.Close()
 	for {
-		if r.due(r.EvalEvery) && r.Evaluated < r.step {
+		if r.toEvaluate() {
 			if err := r.evaluate(ctx); err != nil {
 				return err
 			}
 		}
 		stopped := ctx.Err() != nil
-		best := r.Best != nil && r.Best.Step == r.step
 		nothing := stopped && r.step == 0 // variables may have no values yet
-		if (r.due(r.SaveEvery) || best || stopped) && r.saved < r.step && !nothing {
-			if err := r.save(); err != nil {
+		if regular := r.toSave(); (regular || stopped) && r.saved < r.step && !nothing {
+			if err := r.save(!regular); err != nil {
 				return err
 			}
 		}
@@ -50,6 +49,16 @@ func (r *run) loop(ctx context.Context) error {
 // are evaluated before the first step too: to compare with, it is never the best.
 func (r *run) due(every int64) bool {
 	return (r.step > 0 || r.Problem.Rivals != nil) && (r.step%every == 0 || r.step >= r.Steps)
+}
+
+// toEvaluate tells whether an evaluation is due that was not made yet.
+func (r *run) toEvaluate() bool { return r.due(r.EvalEvery) && r.Evaluated < r.step }
+
+// toSave tells whether a run that nobody stops has a checkpoint of this step, just
+// like this one.
+func (r *run) toSave() bool {
+	best := r.Best != nil && r.Best.Step == r.step
+	return (r.due(r.SaveEvery) || best) && !r.toEvaluate()
 }
 
 // trainStep does one step, or none when ctx is cancelled.
@@ -101,7 +110,7 @@ func (r *run) aboveBound(what string, loss float64) string {
 }
 
 // divergedAdvice ends the error of a run that has diverged.
-const divergedAdvice = "; try a smaller learning rate, and check the data"
+const divergedAdvice = "; check the data, and try a smaller learning rate: --resume with more --retries goes back and on with one"
 
 // diverged says what is not finite, and names a variable that is not either.
 func (r *run) diverged(step int64, what string) error {
@@ -117,8 +126,9 @@ func (r *run) cursor(step int64) checkpoint.Cursor {
 	return checkpoint.Cursor{Epoch: step / r.Problem.StepsPerEpoch, Step: step % r.Problem.StepsPerEpoch}
 }
 
-// save makes the log durable and writes a checkpoint of this step.
-func (r *run) save() error {
+// save makes the log durable and writes a checkpoint of this step, for a stop alone
+// or as every run has it.
+func (r *run) save(stop bool) error {
 	if r.Held != nil {
 		if err := r.Held(); err != nil {
 			return fmt.Errorf("train: step %d not saved: %w", r.step, err)
@@ -132,7 +142,7 @@ func (r *run) save() error {
 		return fmt.Errorf("train: %w", err)
 	}
 	meta := checkpoint.Meta{
-		Step: r.step, Seed: r.Seed, SettingsHash: r.Settings, Program: r.Version, State: state,
+		Step: r.step, Seed: r.Seed, SettingsHash: r.Settings, Program: r.Version, Stop: stop, State: state,
 		Cursor: r.cursor(r.step),
 	}
 	if r.Best != nil {

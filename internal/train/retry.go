@@ -1,16 +1,22 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
+
+	"github.com/kafisto/kafisto/internal/checkpoint"
 )
 
-// Retry says what a run does when it diverges: it goes back to its newest
-// checkpoint, or to the start where there is none yet, and goes on with smaller
-// learning rates. The number of retries so far belongs to the checkpoints, so that a
-// resumed run does what an uninterrupted one does; the log has it at each start.
+// Retry says what a run does when it diverges: it goes back to its newest checkpoint
+// that it would have without stops too, or to the start where there is none yet, and
+// goes on with smaller learning rates. The number of retries so far is that in the log,
+// so that a resumed run does what an uninterrupted one does.
+//
+// Where the first step after that checkpoint diverges, its parameters are lost: no
+// learning rate has touched them yet. The run goes back to the one before, and ends
+// where none is kept.
 type Retry struct {
 	// Times is how often at most in a whole run; 0 is never.
 	Times int
@@ -21,9 +27,19 @@ type Retry struct {
 	Slower func(factor float64) (Optimizer, error)
 }
 
-// again tells whether a run that ended with err goes back to go on.
-func (r *run) again(err error) bool {
-	return errors.Is(err, ErrDiverged) && r.Retries < r.Retry.Times
+// goBack goes back after an error with which the run diverged, if it may, and tells
+// whether. What stands in the log after it is for the next attempt to take out.
+func (r *run) goBack(diverged error) bool {
+	if r.Retries >= r.Retry.Times {
+		return false
+	}
+	to, err := checkpoint.Rewind(filepath.Join(r.Dir, CheckpointsFolder), r.step)
+	if err != nil {
+		r.Console.Message(fmt.Sprintf("there is nothing to go back to: %v", err))
+		return false
+	}
+	r.Console.Message(r.retrying(diverged, to))
+	return true
 }
 
 // factor is what learning rates are multiplied by after so many retries.
@@ -44,11 +60,11 @@ func (r *run) slower() (Optimizer, error) {
 	return o, nil
 }
 
-// retrying says what comes after an error after which the run goes back.
-func (r *run) retrying(err error) string {
+// retrying says what comes after an error after which the run goes back to a step.
+func (r *run) retrying(err error, step int64) string {
 	to := "the start"
-	if r.saved > 0 {
-		to = fmt.Sprintf("step %d", r.saved)
+	if step > 0 {
+		to = fmt.Sprintf("step %d", step)
 	}
 	what := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "train: "), divergedAdvice)
 	return fmt.Sprintf("%s: going back to %s with %.4g of the learning rate (retry %d of %d)",

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -153,6 +154,12 @@ func TestNothingUndefinedIsSaved(t *testing.T) {
 // is a tenth of what it was at first, and that may go back so many times.
 func retrying(t *testing.T, dir string, times int, resume bool, stopAt int64) error {
 	t.Helper()
+	return retryingEvery(t, dir, 5, 7, times, resume, stopAt)
+}
+
+// retryingEvery is retrying with other steps between checkpoints and evaluations.
+func retryingEvery(t *testing.T, dir string, saveEvery, evalEvery int64, times int, resume bool, stopAt int64) error {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	rate := 1.0
@@ -168,7 +175,7 @@ func retrying(t *testing.T, dir string, times int, resume bool, stopAt int64) er
 	}
 	_, err = train.Run(ctx, train.Config{
 		Dir: dir, Problem: p, Optimizer: first, Backend: enginetest.Backend(t, "go"), Engine: "go", Version: "test", Settings: "toy",
-		Seed: 3, Steps: totalSteps, EvalEvery: 7, SaveEvery: 5, Resume: resume, Console: stopper{stopAt, cancel},
+		Seed: 3, Steps: totalSteps, EvalEvery: evalEvery, SaveEvery: saveEvery, Resume: resume, Console: stopper{stopAt, cancel},
 		Retry: train.Retry{Times: times, Factor: 0.25, Slower: sgd},
 	})
 	return err
@@ -176,7 +183,8 @@ func retrying(t *testing.T, dir string, times int, resume bool, stopAt int64) er
 
 // TestRetry: a run that diverges goes back to its newest checkpoint with a smaller
 // learning rate, as often as it may, says so in the log, and is the same when it is
-// stopped and resumed meanwhile.
+// stopped and resumed meanwhile, just before it diverges too. What it may is in all,
+// but whoever resumes it with more gets them.
 func TestRetry(t *testing.T) {
 	whole, pieces, few := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "pieces"), filepath.Join(t.TempDir(), "few")
 	if err := retrying(t, whole, 3, false, -1); err != nil {
@@ -200,7 +208,7 @@ func TestRetry(t *testing.T) {
 		t.Errorf("the log (%v):\n%s", err, text)
 	}
 
-	for i, at := range []int64{4, 9, 13, 14, 40} {
+	for i, at := range []int64{4, 9, 11, 13, 14, 40} {
 		if err := retrying(t, pieces, 3, i > 0, at); !errors.Is(err, train.ErrStopped) {
 			t.Fatalf("stop at step %d: %v", at, err)
 		}
@@ -215,5 +223,64 @@ func TestRetry(t *testing.T) {
 	}
 	if log := readLog(t, few); log.End.Status != runlog.StatusDiverged || len(log.Starts) != 2 || newest(t, few).Manifest.Step != 10 {
 		t.Errorf("starts %+v, end %+v", log.Starts, log.End)
+	}
+	if err := retrying(t, few, 1, true, -1); !errors.Is(err, train.ErrDiverged) {
+		t.Errorf("once too often, resumed: %v, want ErrDiverged", err)
+	}
+	if log := readLog(t, few); len(log.Starts) != 3 || log.Starts[2].Retries != 1 {
+		t.Errorf("resumed: starts %+v", log.Starts)
+	}
+	if err := retrying(t, few, 2, true, -1); err != nil {
+		t.Error(err)
+	}
+	compare(t, whole, few)
+}
+
+// TestRetryFromBefore: where the first step after a checkpoint diverges, the run goes
+// back to the one before, as the best one of step 7, and so it does when it is stopped
+// meanwhile; where there is none it ends.
+func TestRetryFromBefore(t *testing.T) {
+	whole, pieces, only := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "pieces"), filepath.Join(t.TempDir(), "only")
+	if err := retryingEvery(t, whole, 11, 7, 3, false, -1); err != nil {
+		t.Fatal(err)
+	}
+	if log := readLog(t, whole); len(log.Starts) != 3 || log.Starts[1].Step != 7 || log.Starts[2].Step != 7 {
+		t.Errorf("starts %+v", log.Starts)
+	}
+	for i, at := range []int64{9, 11, 10} {
+		if err := retryingEvery(t, pieces, 11, 7, 3, i > 0, at); !errors.Is(err, train.ErrStopped) {
+			t.Fatalf("stop at step %d: %v", at, err)
+		}
+	}
+	if err := retryingEvery(t, pieces, 11, 7, 3, true, -1); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, whole, pieces)
+	if err := retryingEvery(t, only, 11, 50, 3, false, -1); !errors.Is(err, train.ErrDiverged) {
+		t.Errorf("without one before: %v, want ErrDiverged", err)
+	}
+	if log := readLog(t, only); len(log.Starts) != 1 || log.End.Status != runlog.StatusDiverged || newest(t, only).Manifest.Step != 11 {
+		t.Errorf("starts %+v, end %+v", log.Starts, log.End)
+	}
+}
+
+// TestRetryFromTheStart: a run without a checkpoint but for a stop goes back to the
+// start, and is the same as one that was left alone.
+func TestRetryFromTheStart(t *testing.T) {
+	whole, pieces := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "pieces")
+	if err := retryingEvery(t, whole, 30, 50, 3, false, -1); err != nil {
+		t.Fatal(err)
+	}
+	for i, at := range []int64{8, 9, 3} {
+		if err := retryingEvery(t, pieces, 30, 50, 3, i > 0, at); !errors.Is(err, train.ErrStopped) {
+			t.Fatalf("stop at step %d: %v", at, err)
+		}
+	}
+	if err := retryingEvery(t, pieces, 30, 50, 3, true, -1); err != nil {
+		t.Fatal(err)
+	}
+	x, y := readLog(t, whole), readLog(t, pieces)
+	if !reflect.DeepEqual(x.Steps, y.Steps) || newest(t, whole).Manifest.SHA256 != newest(t, pieces).Manifest.SHA256 {
+		t.Error("the runs differ")
 	}
 }

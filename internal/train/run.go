@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,6 +63,7 @@ type Config struct {
 	Kernels   string  // and which kernels it has; "" for none that could be
 	Version   string  // of the program
 	Settings  string  // hash of the resolved settings: a checkpoint of others is refused
+	Former    string  // hash that checkpoints of this run may have in place of it; "" for none
 	Seed      int64   // of the initial parameters and the graph's random numbers
 	Steps     int64   // in all, at least 1
 	EvalEvery int64   // steps between evaluations, at least 1; the last step is always evaluated
@@ -98,7 +100,8 @@ type run struct {
 	trained trained
 	log     *runlog.Writer
 	step    int64 // done
-	saved   int64 // step of the last checkpoint, -1 for none
+	saved   int64 // step of the last checkpoint, without those for a stop alone, -1 for none
+	back    bool  // it has diverged, and another attempt goes on
 	progress
 }
 
@@ -111,33 +114,31 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	for retries := 0; ; c.Resume = true {
+	for ; ; c.Resume = true {
 		r := &run{Config: c, store: model.NewStore(), saved: -1, progress: progress{Evaluated: -1}}
-		result, err := r.attempt(ctx, retries)
-		if !r.again(err) {
+		if result, err := r.attempt(ctx); !r.back {
 			return result, err
 		}
-		retries = r.Retries + 1
 	}
 }
 
-// attempt trains until the run ends or diverges, after so many retries of this
-// process, or as many more as the checkpoint knows of.
-func (r *run) attempt(ctx context.Context, retries int) (Result, error) {
+// attempt trains until the run ends, or diverges and goes back.
+func (r *run) attempt(ctx context.Context) (Result, error) {
 	c := r.Config
 	defer r.store.Finalize()
 	if err := r.restore(); err != nil {
 		return Result{}, err
 	}
-	r.Retries = max(r.Retries, retries)
-	optimizer, err := r.slower()
-	if err != nil {
-		return Result{}, err
-	}
+	var err error
 	if r.log, err = runlog.OpenWriter(filepath.Join(c.Dir, LogFile), r.step, r.Evaluated); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	if r.trained, err = prepare(c.Backend, r.store, c.Problem, optimizer); err != nil {
+	r.Retries = max(r.Retries, r.log.Retries())
+	optimizer, err := r.slower()
+	if err == nil {
+		r.trained, err = prepare(c.Backend, r.store, c.Problem, optimizer)
+	}
+	if err != nil {
 		return Result{}, errors.Join(err, r.log.Close())
 	}
 	defer r.trained.close()
@@ -168,17 +169,20 @@ func (r *run) restore() error {
 	for _, skipped := range saved.Skipped {
 		r.Console.Message(fmt.Sprintf("passed over a damaged checkpoint: %v", skipped))
 	}
-	if m := saved.Manifest; m.SettingsHash != r.Settings || m.Seed != r.Seed {
+	m := saved.Manifest
+	if known := m.SettingsHash == r.Settings || r.Former != "" && m.SettingsHash == r.Former; !known || m.Seed != r.Seed {
 		return fmt.Errorf("train: %s was made with other settings: resume with the settings it was made with", saved.Path)
 	}
-	if m := saved.Manifest; m.Cursor != r.cursor(m.Step) {
+	if m.Cursor != r.cursor(m.Step) {
 		return fmt.Errorf("train: %s is of step %d, %d steps into epoch %d, where an epoch has %d steps now: the data set has another size than it had; put the old one back, or start in another folder",
 			saved.Path, m.Step, m.Cursor.Step, m.Cursor.Epoch+1, r.Problem.StepsPerEpoch)
 	}
-	if err := json.Unmarshal(saved.Manifest.State, &r.progress); err != nil {
+	if err := json.Unmarshal(m.State, &r.progress); err != nil {
 		return fmt.Errorf("train: %s: the training state is not readable: %w", saved.Path, err)
 	}
-	r.step, r.saved = saved.Manifest.Step, saved.Manifest.Step
+	if r.step = m.Step; !m.Stop && !r.toEvaluate() { // else it is to be saved again where it is due
+		r.saved = r.step
+	}
 	if err := saved.Restore(r.store); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
@@ -192,7 +196,7 @@ func (r *run) restart() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("train: %w", err)
 	}
-	if err == nil && len(log.Steps) > 0 && log.Steps[len(log.Steps)-1].Step > r.SaveEvery {
+	if err == nil && r.hadSaved(log) {
 		return fmt.Errorf("train: %s has a log of %d steps but no checkpoints: put them back into %s, or choose another folder", r.Dir, len(log.Steps), CheckpointsFolder)
 	}
 	r.Console.Message("no checkpoint yet: starting from the first step")
@@ -208,26 +212,49 @@ func (c Config) Ground() runlog.Start {
 	}
 }
 
+// hadSaved tells whether a run with this log must have saved a checkpoint: its last
+// process went on from one, or left one when it ended, or a step was done after one at
+// which a checkpoint was due, or after the first evaluation, which is the best so far.
+// A run that has gone back to the start has no checkpoint either.
+func (r *run) hadSaved(log *runlog.Log) bool {
+	if len(log.Starts) == 0 {
+		return false
+	}
+	start, end := log.Starts[len(log.Starts)-1], cmp.Or(log.End, &runlog.End{})
+	left := end.Step > 0 && (end.Status == runlog.StatusStopped || end.Status == runlog.StatusFinished)
+	if left || start.Step > 0 && end.Status != runlog.StatusRetried {
+		return true
+	}
+	first := cmp.Or(start.SaveEvery, r.SaveEvery)
+	if evals := log.Deciding(); len(evals) > 0 {
+		first = min(first, evals[0].Step)
+	}
+	return len(log.Steps) > 0 && log.Steps[len(log.Steps)-1].Step > first
+}
+
 // logged brackets the work with the log's start and end records.
 func (r *run) logged(work func() error) error {
 	began := time.Now()
 	start := r.Ground()
-	start.Time, start.Step, start.Retries = began.UTC().Format(time.RFC3339), r.step, r.Retries
+	start.Time, start.Step = began.UTC().Format(time.RFC3339), r.step
+	start.Retries, start.SaveEvery = r.Retries, r.SaveEvery
 	err := r.log.Append(start)
 	if err == nil {
 		err = work()
 	}
 	end := runlog.End{Type: runlog.TypeEnd, Step: r.step, Status: runlog.StatusFinished, Seconds: time.Since(began).Seconds()}
 	switch {
-	case r.again(err):
-		end.Status, end.Message = runlog.StatusRetried, err.Error()
-		r.Console.Message(r.retrying(err))
-	case errors.Is(err, ErrStopped):
-		end.Status = runlog.StatusStopped
 	case errors.Is(err, ErrDiverged):
 		end.Status, end.Message = runlog.StatusDiverged, err.Error()
+		if r.back = r.goBack(err); r.back {
+			end.Status = runlog.StatusRetried
+		}
+	case errors.Is(err, ErrStopped):
+		end.Status = runlog.StatusStopped
 	case err != nil:
 		return errors.Join(err, r.log.Close()) // as after a crash: no end record
 	}
-	return errors.Join(err, r.log.Append(end), r.log.Sync(), r.log.Close())
+	unlogged := errors.Join(r.log.Append(end), r.log.Sync(), r.log.Close())
+	r.back = r.back && unlogged == nil // the log counts the retries
+	return errors.Join(err, unlogged)
 }
