@@ -10,8 +10,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
+	"time"
 )
 
 // Mode is the permission of files written here, before the process's umask.
@@ -61,6 +63,28 @@ func WriteBytes(path string, data []byte) error {
 	})
 }
 
+// MkdirAll makes the folder dir and those above it that are missing, and flushes the
+// names of all that it has made to disk, so that they survive a crash.
+func MkdirAll(dir string) error {
+	above := filepath.Dir(dir)
+	if info, err := os.Stat(dir); above == dir || err == nil && info.IsDir() {
+		return nil
+	}
+	if err := MkdirAll(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { // another process may have made it
+		return fmt.Errorf("atomicfile: cannot make folder %s: %w", dir, cause(err))
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("atomicfile: cannot make folder %s: there is a file of that name", dir)
+	}
+	return syncDir(above)
+}
+
+// syncDir is SyncDir, for tests that look what is flushed.
+var syncDir = SyncDir
+
 // SyncDir flushes the names in a folder to disk. It does nothing on Windows,
 // where folders cannot be flushed.
 func SyncDir(dir string) error {
@@ -105,4 +129,32 @@ func cause(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// tempName is the form of createTemp's names, and of those that os.CreateTemp and
+// os.MkdirTemp make of a pattern like ".NAME.tmp-*".
+var tempName = regexp.MustCompile(`^\..+\.tmp-[0-9a-z]+$`)
+
+// staleAfter is how long nobody has written to what a killed process has left.
+const staleAfter = 24 * time.Hour
+
+// Stale tells whether an entry of a folder is what a killed process has left: it has
+// a temporary file's name, and nobody has written to it for a day.
+func Stale(entry fs.DirEntry) bool {
+	if !tempName.MatchString(entry.Name()) {
+		return false
+	}
+	info, err := entry.Info()
+	return err == nil && time.Since(info.ModTime()) > staleAfter
+}
+
+// Sweep removes the temporary files that killed processes have left in a folder, see
+// [Stale], as far as it can: they do no harm.
+func Sweep(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && Stale(entry) {
+			_ = os.Remove(filepath.Join(dir, entry.Name()))
+		}
+	}
 }

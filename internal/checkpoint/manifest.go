@@ -179,8 +179,9 @@ func openRegular(path string) (f *os.File, size int64, err error) {
 	return f, info.Size(), err
 }
 
-// gomlxVersion is the version of GoMLX in this program, as the build noted it.
-func gomlxVersion() string {
+// GoMLXVersion is the version of GoMLX in this program, as the build noted it;
+// "unknown" where it did not.
+func GoMLXVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if ok {
 		for _, dep := range info.Deps {

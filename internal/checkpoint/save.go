@@ -64,7 +64,7 @@ func Save(dir string, store *model.Store, meta Meta) (path string, err error) {
 	}
 	m := &Manifest{
 		Format: Format, Meta: meta, Variables: variables,
-		Created: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), GoMLX: gomlxVersion(),
+		Created: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), GoMLX: GoMLXVersion(),
 	}
 	if err := fill(staging, store, m); err != nil {
 		removeOurs(staging)

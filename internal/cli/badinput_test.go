@@ -146,13 +146,18 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestSentenceLeavesOutInnerWords(t *testing.T) {
-	full := fmt.Errorf("train: checkpoint: step 3 not saved: %w", syscall.ENOSPC)
+	full := func(reason error) error {
+		return advised(fmt.Errorf("train: checkpoint: step 3 not saved: %w", reason), "this")
+	}
 	for want, err := range map[string]error{
 		"cannot write x: no":      errors.New("report: atomicfile: cannot write x: no\nand more"),
 		"settings: epochs is 0":   errors.New("settings: epochs is 0"),
 		"one; two":                errors.Join(errors.New("job: one"), errors.New("lockfile: two")),
 		"stopped; to go on: this": advised(fmt.Errorf("train: %w; resume to go on", train.ErrStopped), "this"),
-		"step 3 not saved: " + syscall.ENOSPC.Error() + "; what was saved before is intact: free space, then this": advised(full, "this"),
+		"step 3 not saved: " + syscall.ENOSPC.Error() + "; what was saved before is intact: free space, then this":                                      full(syscall.ENOSPC),
+		"step 3 not saved: " + syscall.EDQUOT.Error() + "; what was saved before is intact: free space in your quota, then this":                        full(syscall.EDQUOT),
+		"step 3 not saved: " + syscall.EFBIG.Error() + "; what was saved before is intact: raise the limit on the size of files (ulimit -f), then this": full(syscall.EFBIG),
+		"step 3 not saved: " + syscall.EIO.Error(): full(syscall.EIO),
 	} {
 		if got := sentence(err); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/kafisto/kafisto/internal/engine"
+	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/train"
 )
@@ -50,6 +52,7 @@ func (c *compareCommand) BeforeResolve(context *kong.Context) error {
 
 // cell is one run of a comparison.
 type cell struct {
+	number    int    // counted from 1
 	contender string // as on the command line
 	dir       string
 	settings  job.Settings
@@ -111,7 +114,7 @@ func (c *compareCommand) cells() ([]cell, error) {
 			if slices.ContainsFunc(cells, func(other cell) bool { return other.dir == dir }) {
 				return nil, usage(fmt.Errorf("contender %q: another one has the same folder: name each contender once", contender))
 			}
-			cells = append(cells, cell{contender: contender, dir: dir, settings: settings})
+			cells = append(cells, cell{number: len(cells) + 1, contender: contender, dir: dir, settings: settings})
 		}
 	}
 	return cells, nil
@@ -162,40 +165,59 @@ func (c *cell) look() error {
 	return err
 }
 
-// train carries out the cells that are not done, on one engine. A run that
-// diverges is recorded in its folder; the others go on.
+// train carries out the cells that are not done, on one engine. Cells on which
+// another process works are waited for.
 func (c *compareCommand) train(s *session, cells []cell) error {
-	var opened *engine.Engine
-	for i, cell := range cells {
-		label := fmt.Sprintf("%s seed %d", cell.contender, cell.settings.Seed)
-		if cell.diverged {
-			s.message(fmt.Sprintf("%s: diverged already, in %s; to train it again choose another folder or delete this one", label, short(cell.dir)))
-			continue
+	w := cellWorker{session: s, quiet: c.Quiet, cells: len(cells)}
+	defer func() {
+		if w.opened != nil {
+			w.opened.Close()
 		}
-		if cell.done {
-			s.message(fmt.Sprintf("%s: done already, in %s", label, short(cell.dir)))
-			continue
-		}
-		o := s.options(s.newConsole(label, c.Quiet))
-		if opened == nil {
-			var err error
-			if opened, err = job.OpenEngine(s.ctx, cell.settings, o); err != nil {
-				return err
-			}
-			defer opened.Close()
-		}
-		o.Dir, o.Resume, o.Engine, o.About.Group = cell.dir, cell.started, opened, cell.contender
-		if !c.Quiet {
-			s.message(fmt.Sprintf("%s: run %d of %d, on %s", label, i+1, len(cells), opened.Name))
-		}
-		_, err := job.Run(s.ctx, cell.settings, o)
-		if errors.Is(err, train.ErrDiverged) {
-			s.message(fmt.Sprintf("%s: %s", label, sentence(err)))
-			continue
-		}
-		if err != nil {
+	}()
+	return grid.Share(s.ctx, cells, s.message, func(_ context.Context, cell cell) error { return w.do(cell) })
+}
+
+// cellWorker trains cells, all on one engine.
+type cellWorker struct {
+	*session
+	quiet  bool
+	cells  int // in all
+	opened *engine.Engine
+}
+
+// do carries out a cell that is not done. A run that diverges is recorded in its
+// folder. Where another process works on the cell the error is job.ErrClaimed.
+func (w *cellWorker) do(cell cell) error {
+	unlock, err := job.Claim(cell.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := cell.look(); err != nil { // again, now that nobody else works there
+		return err
+	}
+	label := fmt.Sprintf("%s seed %d", cell.contender, cell.settings.Seed)
+	if cell.diverged {
+		w.message(fmt.Sprintf("%s: diverged already, in %s; to train it again choose another folder or delete this one", label, short(cell.dir)))
+		return nil
+	}
+	if cell.done {
+		w.message(fmt.Sprintf("%s: done already, in %s", label, short(cell.dir)))
+		return nil
+	}
+	o := w.options(w.newConsole(label, w.quiet))
+	if w.opened == nil {
+		if w.opened, err = job.OpenEngine(w.ctx, cell.settings, o); err != nil {
 			return err
 		}
 	}
-	return nil
+	o.Dir, o.Resume, o.Engine, o.Claimed, o.About.Group = cell.dir, cell.started, w.opened, true, cell.contender
+	if !w.quiet {
+		w.message(fmt.Sprintf("%s: run %d of %d, on %s", label, cell.number, w.cells, w.opened.Name))
+	}
+	if _, err = job.Run(w.ctx, cell.settings, o); errors.Is(err, train.ErrDiverged) {
+		w.message(fmt.Sprintf("%s: %s", label, sentence(err)))
+		return nil
+	}
+	return err
 }

@@ -12,6 +12,35 @@ import (
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
+// TestCompareSharesItsFolder: a cell on which another process works is waited for, and not run again when that has done it.
+func TestCompareSharesItsFolder(t *testing.T) {
+	args := with([]string{"compare", "sgd", "adam", "--quiet"}, tiny...)
+	there, dir := filepath.Join(t.TempDir(), "there"), filepath.Join(t.TempDir(), "here")
+	succeed(t, with(args, "--dir", there)...)
+	if err := os.Remove(filepath.Join(there, "sgd-seed1", "lock")); err != nil {
+		t.Fatal(err)
+	}
+	cell := filepath.Join(dir, "sgd-seed1")
+	unlock, err := job.Claim(cell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := runUnder(t, t.Context(), func(text string) {
+		if strings.Contains(text, "waiting for other processes: 1 of") {
+			if err := os.CopyFS(cell, os.DirFS(filepath.Join(there, "sgd-seed1"))); err != nil {
+				t.Error(err)
+			}
+			unlock()
+		}
+	}, with(args, "--dir", dir)...)
+	if r.code != exitDone || strings.Count(r.stderr, "done already") != 1 {
+		t.Errorf("exit code %d, standard error %q", r.code, r.stderr)
+	}
+	if log := record(t, cell).Log; len(log.Starts) != 1 {
+		t.Errorf("the other's run was started %d times", len(log.Starts))
+	}
+}
+
 // summaries reads the groups of a report.json.
 func summaries(t *testing.T, dir string) map[string]map[string]any {
 	t.Helper()

@@ -111,14 +111,23 @@ func (e advisedError) Error() string { return e.text }
 func (e advisedError) Unwrap() error { return e.error }
 
 // advised adds to the error of a run that was stopped, or that found the disk
-// full, how to go on.
+// full, or a limit on what may be written reached, how to go on.
 func advised(err error, how string) error {
-	switch {
-	case errors.Is(err, train.ErrStopped):
+	if errors.Is(err, train.ErrStopped) {
 		text, _ := strings.CutSuffix(sentence(err), "; resume to go on") // said better here
 		return advisedError{err, text + "; to go on: " + how}
-	case errors.Is(err, syscall.ENOSPC):
-		return advisedError{err, sentence(err) + "; what was saved before is intact: free space, then " + how}
+	}
+	for _, full := range []struct {
+		reason syscall.Errno
+		remedy string
+	}{
+		{syscall.ENOSPC, "free space"},
+		{syscall.EDQUOT, "free space in your quota"},
+		{syscall.EFBIG, "raise the limit on the size of files (ulimit -f)"},
+	} {
+		if errors.Is(err, full.reason) {
+			return advisedError{err, sentence(err) + "; what was saved before is intact: " + full.remedy + ", then " + how}
+		}
 	}
 	return err
 }

@@ -10,15 +10,16 @@ import (
 	"strings"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/report"
 )
 
 // Files of a report.
 const (
-	reportPage      = "report.html"
-	reportJSON      = "report.json"
-	evaluationsFile = "evaluations.csv"
-	figuresFolder   = "figures"
+	reportPage      = job.ReportPage
+	reportJSON      = job.ReportJSON
+	evaluationsFile = job.EvaluationsFile
+	figuresFolder   = job.FiguresFolder
 )
 
 // reportCommand makes a report of runs that are there.

@@ -24,6 +24,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
+
+	"github.com/kafisto/kafisto/native"
 )
 
 // Options says which engine to open and how to talk about it.
@@ -53,7 +55,13 @@ type Engine struct {
 	Backend compute.Backend
 	// Name is the choice that came true: "go", "xla:cpu" or "xla:cuda".
 	Name string
+	// Kernels names the instruction set of package native's kernels on xla:cpu:
+	// avx512, avx2 or portable; NoKernels without them, "" on other engines.
+	Kernels string
 }
+
+// NoKernels is what Engine.Kernels says of xla:cpu without kernels.
+const NoKernels = "none"
 
 // Close frees the backend. Neither it nor tensors on it may be used after.
 // A second call does nothing.
@@ -142,10 +150,11 @@ func (s *site) openXLA(ctx context.Context, choice Choice, options Options) (*En
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: plugin %s does not load: %w", choice, path, err)
 	}
+	kernels := ""
 	if choice == XLACPU {
-		backend = s.withKernels(backend, options)
+		backend, kernels = s.withKernels(backend, options)
 	}
-	return &Engine{Backend: stoppableBackend(ctx, backend), Name: string(choice)}, nil
+	return &Engine{Backend: stoppableBackend(ctx, backend), Name: string(choice), Kernels: kernels}, nil
 }
 
 // KernelsVariable is the environment variable that, set to "off", leaves XLA on
@@ -155,18 +164,19 @@ const KernelsVariable = "KAFISTO_KERNELS"
 // kernelsOff says whether the user does without kernels.
 func kernelsOff() bool { return os.Getenv(KernelsVariable) == "off" }
 
-// withKernels gives a backend the kernels, or says in one line why it has none.
-func (s *site) withKernels(backend compute.Backend, options Options) compute.Backend {
+// withKernels gives a backend the kernels, which it names, or says in one line why
+// it has none.
+func (s *site) withKernels(backend compute.Backend, options Options) (compute.Backend, string) {
 	if kernelsOff() {
 		options.message("engine: xla:cpu without kernels, as %s says", KernelsVariable)
-		return backend
+		return backend, NoKernels
 	}
 	fast, err := s.kernels(backend)
 	if err != nil {
 		options.message("engine: xla:cpu without the fast kernels: %v", err)
-		return backend
+		return backend, NoKernels
 	}
-	return fast
+	return fast, native.Instructions()
 }
 
 func noXLAError(choice Choice) error {

@@ -136,7 +136,7 @@ func TestWithoutKernels(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	if engine.Backend == nil || len(lines) != 1 || !strings.Contains(lines[0], "without the fast kernels: no foreign functions") {
+	if engine.Backend == nil || engine.Kernels != NoKernels || len(lines) != 1 || !strings.Contains(lines[0], "without the fast kernels: no foreign functions") {
 		t.Errorf("backend %v, messages %q", engine.Backend, lines)
 	}
 }
@@ -155,7 +155,7 @@ func TestKernelsOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	if len(lines) != 1 || !strings.Contains(lines[0], KernelsVariable) {
+	if engine.Kernels != NoKernels || len(lines) != 1 || !strings.Contains(lines[0], KernelsVariable) {
 		t.Errorf("messages %q", lines)
 	}
 	if b := Built(); b.Kernels != "" || b.NoKernels == "" {

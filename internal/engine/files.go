@@ -6,24 +6,11 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
-	"path/filepath"
-	"time"
 )
 
 // temporary is the pattern of the archive's name while it is here; package
-// atomicfile's temporary files look alike.
+// atomicfile's temporary files look alike, and its Sweep removes both.
 const temporary = ".wheel.tmp-*"
-
-// sweep removes what a killed process left in our folder: temporary files
-// that nobody has written to for a day.
-func sweep(folder string) {
-	names, _ := filepath.Glob(filepath.Join(folder, ".*.tmp-*"))
-	for _, name := range names {
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			_ = os.Remove(name)
-		}
-	}
-}
 
 // hashFile returns the SHA-256 of a file in hexadecimal.
 func hashFile(ctx context.Context, path string) (string, error) {

@@ -106,7 +106,7 @@ func (s *site) fetch(ctx context.Context, options Options) (string, error) {
 	plugin := s.ownPlugin()
 	err := os.MkdirAll(s.folder, 0o755)
 	if err == nil {
-		sweep(s.folder)
+		atomicfile.Sweep(s.folder)
 		err = s.wheel.install(ctx, plugin, options.Progress)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package fid
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -25,8 +26,10 @@ const lostVariance = 1e-6
 // the singular values of F G'.
 //
 // It is an error if the two have different sizes or sources, hold NaN or infinities, or if a
-// covariance is not positive semi-definite.
-func Distance(a, b *Statistics) (float64, error) {
+// covariance is not positive semi-definite. Some thousand features take a processor many seconds:
+// cancelling the context is an error that wraps the context's, at once, and what is computed then is
+// thrown away.
+func Distance(ctx context.Context, a, b *Statistics) (float64, error) {
 	for _, s := range []*Statistics{a, b} {
 		if err := s.check(); err != nil {
 			return 0, fmt.Errorf("fid: cannot take the distance: %w", err)
@@ -42,7 +45,7 @@ func Distance(a, b *Statistics) (float64, error) {
 	for i, mean := range a.Mean {
 		shift += (mean - b.Mean[i]) * (mean - b.Mean[i])
 	}
-	common, err := commonVariance(a.Covariance, b.Covariance)
+	common, err := awaited(ctx, func() (float64, error) { return commonVariance(a.Covariance, b.Covariance) })
 	if err != nil {
 		return 0, fmt.Errorf("fid: cannot take the distance: %w", err)
 	}
@@ -51,6 +54,23 @@ func Distance(a, b *Statistics) (float64, error) {
 		return 0, errors.New("fid: cannot take the distance: the features are too large for float64")
 	}
 	return max(0, distance), nil
+}
+
+// awaited computes a value, and does not wait for it when ctx is cancelled.
+func awaited(ctx context.Context, compute func() (float64, error)) (value float64, err error) {
+	done := make(chan struct{})
+	var result float64
+	var failed error
+	go func() {
+		defer close(done)
+		result, failed = compute()
+	}()
+	select {
+	case <-done:
+		return result, failed
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // commonVariance is tr((A B)^(1/2)).

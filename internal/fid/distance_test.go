@@ -1,8 +1,10 @@
 package fid
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -49,7 +51,7 @@ func within(t rapid.TB, what string, got, want, tolerance float64) {
 
 func distance(t rapid.TB, a, b *Statistics) float64 {
 	t.Helper()
-	d, err := Distance(a, b)
+	d, err := Distance(context.Background(), a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,8 +207,40 @@ func TestDistanceRefuses(t *testing.T) {
 		"zero variance":   of(2, []float64{0, 0}, 0, 1, 1, 1),
 		"beyond a double": of(2, []float64{0, 1e200}, 1, 0, 0, 1),
 	} {
-		if d, err := Distance(good, bad); err == nil {
+		if d, err := Distance(t.Context(), good, bad); err == nil {
 			t.Errorf("%s: distance %g", name, d)
 		}
+	}
+}
+
+// cancelling is a context that is cancelled as soon as somebody waits for it.
+type cancelling struct {
+	context.Context
+	cancel func()
+}
+
+func (c cancelling) Done() <-chan struct{} {
+	c.cancel()
+	return c.Context.Done()
+}
+
+// TestDistanceStops: nobody waits for a distance that takes long, here seconds.
+func TestDistanceStops(t *testing.T) {
+	const features = 500
+	moments := NewMoments(features)
+	vectors := make([]float32, 2*features*features)
+	for i := range vectors {
+		vectors[i] = rand.Float32()
+	}
+	if err := moments.Add(vectors); err != nil {
+		t.Fatal(err)
+	}
+	s, err := moments.Statistics("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if d, err := Distance(cancelling{ctx, cancel}, s, s); !errors.Is(err, context.Canceled) {
+		t.Errorf("distance %g, error %v", d, err)
 	}
 }

@@ -2,6 +2,7 @@ package fid
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"math"
@@ -171,7 +172,7 @@ func FuzzReadStatistics(f *testing.F) {
 		var err error
 		alloctest.Within(t, 1<<20+8*len(file), func() { s, err = read(bytes.NewReader(file), int64(len(file))) })
 		if err == nil {
-			if _, err := Distance(s, s); err != nil {
+			if _, err := Distance(context.Background(), s, s); err != nil {
 				t.Log(err) // an error is an answer, a panic is none
 			}
 		}

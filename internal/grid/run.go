@@ -62,11 +62,19 @@ func Do(ctx context.Context, runs []Run, o Options) error {
 			return err
 		}
 	}
+	return Share(ctx, runs, o.Message, w.do)
+}
+
+// Share does each of some runs, of which other processes do some meanwhile: where do
+// returns job.ErrClaimed the run is passed over, and waited for at the end. Message
+// tells the user of that. Another error of do ends it; cancelling ctx ends the wait
+// with train.ErrStopped.
+func Share[R any](ctx context.Context, runs []R, message func(text string), do func(context.Context, R) error) error {
 	told := false
 	for left := runs; ; {
-		var busy []Run
+		var busy []R
 		for _, r := range left {
-			switch err := w.do(ctx, r); {
+			switch err := do(ctx, r); {
 			case errors.Is(err, job.ErrClaimed):
 				busy = append(busy, r)
 			case err != nil:
@@ -81,7 +89,7 @@ func Do(ctx context.Context, runs []Run, o Options) error {
 			continue
 		}
 		if !told {
-			o.Message(fmt.Sprintf("waiting for other processes: %d of the runs", len(left)))
+			message(fmt.Sprintf("waiting for other processes: %d of the runs", len(left)))
 			told = true
 		}
 		select {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
@@ -77,6 +78,28 @@ func WriteFolder(dir string, images *data.Images) error {
 		return fmt.Errorf("imagegrid: cannot make the folder of images: %w", err)
 	}
 	return atomicfile.SyncDir(filepath.Dir(dir))
+}
+
+var imageName = regexp.MustCompile(`^[0-9]{5,}\.png$`)
+
+// Sweep removes the folders of images that killed processes have left half made in a
+// folder, as far as it can: those of a name that WriteFolder gives, to which nobody
+// has written for a day, and which hold nothing but its images.
+func Sweep(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if entry.IsDir() && atomicfile.Stale(entry) && onlyImages(path) {
+			_ = os.RemoveAll(path)
+		}
+	}
+}
+
+func onlyImages(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !e.Type().IsRegular() || !imageName.MatchString(e.Name())
+	})
 }
 
 // writeNew writes a file into a folder that nobody knows yet, and flushes it.

@@ -93,12 +93,15 @@ func (c Comparison) figure(ctx context.Context, w *opened, generator *task.Gener
 	if err != nil {
 		return Frechet{}, stopped(ctx, err)
 	}
-	distance, err := fid.Distance(known, generated)
+	distance, err := fid.Distance(ctx, known, generated)
+	if err != nil {
+		return Frechet{}, stopped(ctx, err)
+	}
 	return Frechet{
 		Name: exactName(features.Figure(), c.Samples, training.Len(), all), Distance: distance, Features: features.Source(),
 		Samples: c.Samples, Against: training.Len(), Step: w.saved.Manifest.Step, Dataset: w.settings.Dataset, Seed: c.Seed,
 		Engine: w.engine.Name, Version: o.About.Version, Commit: o.About.Commit,
-	}, err
+	}, nil
 }
 
 // stopped says so of an error that comes of cancelling.

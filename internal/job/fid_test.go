@@ -202,3 +202,22 @@ func TestFrechetFile(t *testing.T) {
 		}
 	}
 }
+
+// TestFrechetFileIsShared: of figures that are computed at the same time none is lost.
+func TestFrechetFileIsShared(t *testing.T) {
+	const writers = 12
+	dir := t.TempDir()
+	failed := make(chan error)
+	for i := range writers {
+		f := Frechet{Name: "another", Distance: 1, Features: "a", Samples: 2, Against: 2, Step: int64(i)}
+		go func() { failed <- f.save(dir) }()
+	}
+	for range writers {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	if all, err := LoadFrechet(dir); err != nil || len(all) != writers {
+		t.Errorf("%d figures of %d, %v", len(all), writers, err)
+	}
+}

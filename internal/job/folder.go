@@ -47,6 +47,9 @@ func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unl
 		}
 	}
 	started, err := admit(s, o, steps) // again, now that nobody else works there
+	if started && err == nil {
+		sweep(o.Dir)
+	}
 	if err == nil {
 		err = describe(s, o, started, optimizer)
 	}
@@ -57,13 +60,21 @@ func prepare(s Settings, o Options, steps int64, optimizer train.Optimizer) (unl
 	return unlock, nil
 }
 
+// sweep removes what killed processes have left half written in a run folder.
+func sweep(dir string) {
+	for _, folder := range []string{dir, filepath.Join(dir, FiguresFolder), filepath.Join(dir, train.SamplesFolder)} {
+		atomicfile.Sweep(folder)
+		imagegrid.Sweep(folder)
+	}
+}
+
 // ErrClaimed is wrapped by the error of Claim where another process has the folder.
 var ErrClaimed = lockfile.ErrLocked
 
 // Claim takes the lock of a run folder, which it makes if need be. The system
 // releases it when unlock is called and when the process ends, in whatever way.
 func Claim(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("job: cannot make the run folder: %w: choose another one with --dir", err)
 	}
 	if unlock, err = lockfile.Lock(dir); err != nil {
@@ -74,9 +85,9 @@ func Claim(dir string) (unlock func(), err error) {
 
 // admit tells whether the folder holds a run already. A folder that holds other
 // settings or more steps than asked for is refused, and so is one whose run is
-// not to be resumed, or that has none to resume.
+// not to be resumed, that has none to resume, or that is somebody else's.
 func admit(s Settings, o Options, steps int64) (started bool, err error) {
-	_, err = LoadSettings(o.Dir)
+	_, err = settled(o.Dir)
 	switch {
 	case err == nil && !o.Resume:
 		return true, fmt.Errorf("job: %s holds a run already: add --resume to go on with it, or choose another folder", o.Dir)
@@ -98,7 +109,8 @@ func admit(s Settings, o Options, steps int64) (started bool, err error) {
 }
 
 // describe writes what a run folder tells beside the log and the checkpoints. A
-// resumed run stays that of who started it; the command is added.
+// resumed run stays that of who started it; the command is added. The settings
+// come first: where a crash leaves anything, it leaves a run.
 func describe(s Settings, o Options, started bool, optimizer train.Optimizer) error {
 	about := o.About
 	if started {
@@ -118,7 +130,7 @@ func describe(s Settings, o Options, started bool, optimizer train.Optimizer) er
 	for _, f := range []struct {
 		name    string
 		content any
-	}{{AboutFile, about}, {OptimizerFile, optimizer.Settings}, {SettingsFile, s}} {
+	}{{SettingsFile, s}, {AboutFile, about}, {OptimizerFile, optimizer.Settings}} {
 		text, err := json.MarshalIndent(f.content, "", "  ")
 		if err == nil {
 			err = atomicfile.WriteBytes(filepath.Join(o.Dir, f.name), append(text, '\n'))
@@ -153,20 +165,12 @@ func stepsLogged(dir string) int64 {
 	return log.Steps[len(log.Steps)-1].Step
 }
 
-// lastEngine is the engine on which a run was last; "" if its log cannot be read.
-func lastEngine(dir string) string {
-	log, err := runlog.Read(filepath.Join(dir, train.LogFile))
-	if err != nil || len(log.Starts) == 0 {
-		return ""
-	}
-	return log.Starts[len(log.Starts)-1].Engine
-}
-
 // Compatible returns nil if the folder holds a run that these settings can go
 // on with: all but the length, the engine and the data folder are the same, see Hash.
-// Without a run the error satisfies errors.Is(err, fs.ErrNotExist).
+// Without a run the error satisfies errors.Is(err, fs.ErrNotExist), but in a folder
+// that is somebody else's.
 func Compatible(dir string, s Settings) error {
-	saved, err := LoadSettings(dir)
+	saved, err := settled(dir)
 	if err != nil {
 		return err
 	}

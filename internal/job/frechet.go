@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"time"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 	"github.com/kafisto/kafisto/internal/fid/inception"
+	"github.com/kafisto/kafisto/internal/lockfile"
 )
 
 // FrechetFile is the file of a run folder with the Fréchet distances that were
@@ -63,8 +65,17 @@ func LoadFrechet(dir string) ([]Frechet, error) {
 	return all, nil
 }
 
+// frechetLock is the lock of those who change FrechetFile: not the run's, beside which
+// a figure may be computed.
+const frechetLock = "frechet.lock"
+
 // save adds the figure to those in a run folder.
 func (f Frechet) save(dir string) error {
+	unlock, err := lockfile.LockFile(filepath.Join(dir, frechetLock), 10*time.Second)
+	if err != nil {
+		return fmt.Errorf("job: the figure %s, %g, is not kept: %w", f.Name, f.Distance, err)
+	}
+	defer unlock()
 	all, err := LoadFrechet(dir)
 	if err != nil {
 		return err

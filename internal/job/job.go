@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafisto/kafisto/internal/data"
 	"github.com/kafisto/kafisto/internal/engine"
+	"github.com/kafisto/kafisto/internal/lockfile"
 	"github.com/kafisto/kafisto/internal/train"
 )
 
@@ -95,22 +96,27 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		return train.Result{}, err
 	}
 	defer unlock()
+	held, err := lockfile.Watch(o.Dir)
+	if err != nil {
+		return train.Result{}, fmt.Errorf("job: %w", err)
+	}
 	former, err := formerHash(o.Dir)
 	if err != nil {
 		return train.Result{}, err
 	}
-	if before := lastEngine(o.Dir); before != "" && before != opened.Name {
-		o.Console.Message(fmt.Sprintf("resuming on %s what ran on %s: the results will not be bit for bit those of an uninterrupted run", opened.Name, before))
-	}
-	return train.Run(ctx, train.Config{
-		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name,
+	c := train.Config{
+		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name, Kernels: opened.Kernels,
 		Version: o.About.Version, Settings: s.runHash(), Former: former, Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
-		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console,
+		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console, Held: held,
 		Retry: train.Retry{Times: s.Retries, Factor: s.RetryFactor, Slower: func(factor float64) (train.Optimizer, error) {
 			return slowerOptimizer(s, factor, problem.StepsPerEpoch, steps)
 		}},
-	})
+	}
+	if text := otherGround(o.Dir, c.Ground()); text != "" {
+		o.Console.Message(text)
+	}
+	return train.Run(ctx, c)
 }
 
 func orEpoch(every int64, p train.Problem) int64 {

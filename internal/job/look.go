@@ -33,7 +33,8 @@ func (s State) Text() string {
 }
 
 // Look finds out what a run folder holds, if anything. A run of other settings,
-// one that is longer than asked for, and one that cannot be read are errors.
+// one that is longer than asked for, one that cannot be read, and a folder that is
+// somebody else's are errors.
 func Look(dir string, s Settings) (State, error) {
 	var state State
 	var err error

@@ -77,3 +77,50 @@ func TestCrashReleases(t *testing.T) {
 	}
 	unlock()
 }
+
+func TestLockFileWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file.lock")
+	unlock, err := LockFile(path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LockFile(path, 50*time.Millisecond); !errors.Is(err, ErrLocked) {
+		t.Errorf("while it is held: error %v, want ErrLocked", err)
+	}
+	time.AfterFunc(50*time.Millisecond, unlock)
+	again, err := LockFile(path, time.Minute)
+	if err != nil {
+		t.Fatalf("after unlock: %v", err)
+	}
+	again()
+	if _, err := LockFile(filepath.Join(path, "missing"), time.Second); err == nil || errors.Is(err, ErrLocked) {
+		t.Errorf("in a folder that is not there: error %v", err)
+	}
+}
+
+func TestWatchTellsOfAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	check, err := Watch(dir)
+	if err != nil || check() != nil {
+		t.Fatal(err, check())
+	}
+	if err := os.Remove(filepath.Join(dir, Name)); err != nil {
+		t.Skipf("the file cannot be deleted while it is locked: %v", err)
+	}
+	if check() == nil {
+		t.Error("it is not there any more")
+	}
+	other, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other()
+	if check() == nil {
+		t.Error("it is another file")
+	}
+}

@@ -25,7 +25,10 @@ type Start struct {
 	Step    int64  `json:"step"` // steps done before this process started
 	Version string `json:"version"`
 	Go      string `json:"go"`
-	Engine  string `json:"engine"` // go, xla:cpu or xla:cuda
+	GoMLX   string `json:"gomlx,omitempty"` // its version
+	Engine  string `json:"engine"`          // go, xla:cpu or xla:cuda
+	// Kernels are those of xla:cpu: their instruction set, or none.
+	Kernels string `json:"kernels,omitempty"`
 	Cores   int    `json:"cores"`
 	// Retries is how often the run has gone back after divergence, each time to go on
 	// with smaller learning rates.

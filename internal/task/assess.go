@@ -125,7 +125,7 @@ func (a *assessment) distance(ctx context.Context, images *data.Images, result *
 	if err != nil {
 		return err
 	}
-	distance, err := fid.Distance(a.real, made)
+	distance, err := fid.Distance(ctx, a.real, made)
 	if err != nil {
 		return err
 	}

@@ -121,9 +121,19 @@ func (r *run) diverged(step int64, what string) error {
 	return fmt.Errorf("train: %w at step %d: %s%s%s", ErrDiverged, step, what, among, divergedAdvice)
 }
 
+// cursor is the place in the data after that many steps.
+func (r *run) cursor(step int64) checkpoint.Cursor {
+	return checkpoint.Cursor{Epoch: step / r.Problem.StepsPerEpoch, Step: step % r.Problem.StepsPerEpoch}
+}
+
 // save makes the log durable and writes a checkpoint of this step, for a stop alone
 // or as every run has it.
 func (r *run) save(stop bool) error {
+	if r.Held != nil {
+		if err := r.Held(); err != nil {
+			return fmt.Errorf("train: step %d not saved: %w", r.step, err)
+		}
+	}
 	if err := r.log.Sync(); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
@@ -133,7 +143,7 @@ func (r *run) save(stop bool) error {
 	}
 	meta := checkpoint.Meta{
 		Step: r.step, Seed: r.Seed, SettingsHash: r.Settings, Program: r.Version, Stop: stop, State: state,
-		Cursor: checkpoint.Cursor{Epoch: r.step / r.Problem.StepsPerEpoch, Step: r.step % r.Problem.StepsPerEpoch},
+		Cursor: r.cursor(r.step),
 	}
 	if r.Best != nil {
 		meta.BestStep = r.Best.Step

@@ -318,6 +318,27 @@ func TestLostCheckpointsAreNotLostLogs(t *testing.T) {
 	}
 }
 
+// TestOtherDataIsRefused: an epoch of another length is one of other data.
+func TestOtherDataIsRefused(t *testing.T) {
+	backend := enginetest.Backend(t, "go")
+	dir := t.TempDir()
+	if _, err := goOn(t, backend, dir, "sgd", false, false, 12); !errors.Is(err, train.ErrStopped) {
+		t.Fatal(err)
+	}
+	grown := toy(-1)
+	grown.StepsPerEpoch++
+	_, err := train.Run(t.Context(), train.Config{
+		Dir: dir, Problem: grown, Optimizer: optimizers["sgd"](), Backend: backend, Settings: "toy", Seed: 3,
+		Steps: totalSteps, EvalEvery: 7, SaveEvery: 5, Resume: true, Console: stopper{-1, nil},
+	})
+	if err == nil || !strings.Contains(err.Error(), "another size") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := goOn(t, backend, dir, "sgd", true, false, -1); err != nil {
+		t.Errorf("with the same data: %v", err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	backend := enginetest.Backend(t, "go")
 	dir := t.TempDir()

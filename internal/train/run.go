@@ -60,6 +60,7 @@ type Config struct {
 	Optimizer Optimizer
 	Backend   compute.Backend
 	Engine    string  // the backend's name for the log
+	Kernels   string  // and which kernels it has; "" for none that could be
 	Version   string  // of the program
 	Settings  string  // hash of the resolved settings: a checkpoint of others is refused
 	Former    string  // hash that checkpoints of this run may have in place of it; "" for none
@@ -71,6 +72,9 @@ type Config struct {
 	Retry     Retry   // after divergence; the zero value ends the run
 	Resume    bool    // continue from the newest valid checkpoint; false refuses a folder with a log
 	Console   Console
+	// Held tells, before anything is saved, whether the run folder is still the
+	// caller's: with its error the run ends and saves nothing. Nil is always.
+	Held func() error
 }
 
 // Result tells how far a run came.
@@ -169,6 +173,10 @@ func (r *run) restore() error {
 	if known := m.SettingsHash == r.Settings || r.Former != "" && m.SettingsHash == r.Former; !known || m.Seed != r.Seed {
 		return fmt.Errorf("train: %s was made with other settings: resume with the settings it was made with", saved.Path)
 	}
+	if m.Cursor != r.cursor(m.Step) {
+		return fmt.Errorf("train: %s is of step %d, %d steps into epoch %d, where an epoch has %d steps now: the data set has another size than it had; put the old one back, or start in another folder",
+			saved.Path, m.Step, m.Cursor.Step, m.Cursor.Epoch+1, r.Problem.StepsPerEpoch)
+	}
 	if err := json.Unmarshal(m.State, &r.progress); err != nil {
 		return fmt.Errorf("train: %s: the training state is not readable: %w", saved.Path, err)
 	}
@@ -195,6 +203,15 @@ func (r *run) restart() error {
 	return nil
 }
 
+// Ground is the part of a start record that says with what a run is done: another
+// may change the last bits of its results.
+func (c Config) Ground() runlog.Start {
+	return runlog.Start{
+		Type: runlog.TypeStart, Version: c.Version, Go: runtime.Version(), GoMLX: checkpoint.GoMLXVersion(),
+		Engine: c.Engine, Kernels: c.Kernels, Cores: runtime.NumCPU(),
+	}
+}
+
 // hadSaved tells whether a run with this log must have saved a checkpoint: its last
 // process went on from one, or left one when it ended, or a step was done after one at
 // which a checkpoint was due, or after the first evaluation, which is the best so far.
@@ -218,10 +235,10 @@ func (r *run) hadSaved(log *runlog.Log) bool {
 // logged brackets the work with the log's start and end records.
 func (r *run) logged(work func() error) error {
 	began := time.Now()
-	err := r.log.Append(runlog.Start{
-		Type: runlog.TypeStart, Time: began.UTC().Format(time.RFC3339), Step: r.step, Version: r.Version,
-		Go: runtime.Version(), Engine: r.Engine, Cores: runtime.NumCPU(), Retries: r.Retries, SaveEvery: r.SaveEvery,
-	})
+	start := r.Ground()
+	start.Time, start.Step = began.UTC().Format(time.RFC3339), r.step
+	start.Retries, start.SaveEvery = r.Retries, r.SaveEvery
+	err := r.log.Append(start)
 	if err == nil {
 		err = work()
 	}

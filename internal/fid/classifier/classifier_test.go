@@ -100,8 +100,8 @@ func TestStatistics(t *testing.T) {
 				t.Fatalf("mean of feature %d is %g, want %g", i, s.Mean[i], want[i])
 			}
 		}
-		same, err1 := fid.Distance(s, of(images, 23))
-		far, err2 := fid.Distance(s, of(negative(images), 8))
+		same, err1 := fid.Distance(t.Context(), s, of(images, 23))
+		far, err2 := fid.Distance(t.Context(), s, of(negative(images), 8))
 		if err1 != nil || err2 != nil || same > 1e-3 || far < 1 {
 			t.Errorf("distances %g (%v) and %g (%v)", same, err1, far, err2)
 		}
