@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// temporary is the pattern of the archive's name while it is here; package
-// atomicfile's temporary files look alike.
-const temporary = ".wheel.tmp-*"
-
 // sweep removes what a killed process left in our folder: temporary files
 // that nobody has written to for a day.
 func sweep(folder string) {
