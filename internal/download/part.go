@@ -23,7 +23,8 @@ type part struct {
 
 // part names what a folder may hold of the file.
 func (f File) part(dir string) part {
-	return part{filepath.Join(dir, "."+f.Name+".kafisto-part"), filepath.Join(dir, "."+f.Name+".kafisto-tag"), f}
+	hidden := filepath.Join(dir, "."+strings.TrimPrefix(f.Name, "."))
+	return part{hidden + ".kafisto-part", hidden + ".kafisto-tag", f}
 }
 
 // have returns how many bytes are there to go on from, and the server's name of the
