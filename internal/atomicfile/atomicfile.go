@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Mode is the permission of files written here, before the process's umask.
+// Mode is the permission of new files written here, before the process's umask.
 const Mode fs.FileMode = 0o644
 
 // Write makes the file at path hold what write writes to its argument. The
@@ -26,7 +26,11 @@ const Mode fs.FileMode = 0o644
 //
 // On an error (of write, a full disk, an unwritable folder) the temporary file
 // is removed, an existing file at path is left as it was, and a new one does
-// not appear. A symbolic link at path is replaced, not followed.
+// not appear.
+//
+// An existing file's permission is kept. A symbolic link to a file is replaced by a
+// file of its permission, not followed. Anything else at path, such as a device, a
+// folder or a link to either, is refused and stays.
 func Write(path string, write func(w io.Writer) error) error {
 	temp, err := createTemp(path)
 	if err != nil {
@@ -102,8 +106,47 @@ func SyncDir(dir string) error {
 	return nil
 }
 
-// createTemp creates a new file beside path under a name that nobody has.
+// createTemp creates a new file beside path, with the permission of what it is to
+// replace.
 func createTemp(path string) (*os.File, error) {
+	mode, err := replaced(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := createNew(path)
+	if err != nil || mode == 0 {
+		return f, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm() != mode {
+		err = f.Chmod(mode)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return f, nil
+}
+
+// replaced returns the permission of the file at path, 0 where there is none.
+// What is no file, or a link to one, is not to be replaced: an error.
+func replaced(path string) (fs.FileMode, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, errors.New("there is a link that leads nowhere: remove it, or name another file")
+	case err != nil:
+		return 0, err
+	case !info.Mode().IsRegular():
+		return 0, errors.New("what is there is not a file: name another one")
+	}
+	return info.Mode().Perm(), nil
+}
+
+// createNew creates a new file beside path under a name that nobody has.
+func createNew(path string) (*os.File, error) {
 	dir, base := filepath.Split(path)
 	for range 100 {
 		name := dir + "." + base + ".tmp-" + strconv.FormatUint(rand.Uint64(), 36)

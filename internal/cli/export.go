@@ -1,11 +1,18 @@
 package cli
 
-import "github.com/kafisto/kafisto/internal/job"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/kafisto/kafisto/internal/job"
+)
 
 // exportCommand writes a checkpoint's variables for other programs.
 type exportCommand struct {
 	Dir        string `arg:"" type:"path" help:"Run folder."`
-	Out        string `arg:"" type:"path" help:"safetensors file to write."`
+	Out        string `arg:"" type:"path" help:"safetensors file to write, which must not be there."`
 	Checkpoint string `default:"best" placeholder:"NAME" help:"best, newest, or the folder of a checkpoint."`
 	Everything bool   `help:"Write the state of optimizer and run too."`
 }
@@ -27,6 +34,9 @@ type exported struct {
 
 // Run writes the file.
 func (c *exportCommand) Run(s *session) error {
+	if _, err := os.Lstat(c.Out); !errors.Is(err, fs.ErrNotExist) {
+		return usage(fmt.Errorf("%s is there already: name another file", short(c.Out)))
+	}
 	e, err := job.Export(job.Saved{Dir: c.Dir, Checkpoint: c.Checkpoint}, c.Out, c.Everything)
 	if err != nil {
 		return err

@@ -105,9 +105,12 @@ func (c *sampleCommand) check() error {
 
 // unused refuses a folder with something in it, and what is no folder.
 func unused(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+	if info, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
 		return nil
+	} else if err == nil && info.IsDir() { // not a link to one
+		if entries, err := os.ReadDir(folder); err == nil && len(entries) == 0 {
+			return nil
+		}
 	}
 	return fmt.Errorf("%s is there already, and not an empty folder: name another one with --folder", short(folder))
 }

@@ -5,8 +5,9 @@
 // and archives of them), imagenet32.go (downsampled ImageNet), sample.go (the
 // embedded Fashion-MNIST sample), textfile.go (words and lines), text.go (Penn
 // Treebank, WikiText-2), shakespeare.go (the embedded text). registry.go knows the
-// sets by name, fetch.go downloads them, loader.go and readahead.go make batches of
-// images, windows.go of texts.
+// sets by name, fetch.go downloads them, extract.go, unzip.go and unpacking.go take
+// them out of archives, loader.go and readahead.go make batches of images, windows.go
+// of texts.
 //
 // Everything a training run draws at random here (the order of examples, crops,
 // flips) is a pure function of (seed, epoch, example index), so a run that

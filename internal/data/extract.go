@@ -10,8 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-
-	"github.com/kafisto/kafisto/internal/atomicfile"
 )
 
 // maxEntries is how many entries an archive may have.
@@ -31,23 +29,16 @@ func extractFile(ctx context.Context, archive, dir, folder string, members []mem
 	}
 	defer root.Close()
 	if filepath.Ext(archive) == ".zip" {
-		err = extractZip(ctx, file, size, archive, root, folder, members, maxBytes)
-	} else {
-		err = extract(ctx, file, archive, root, folder, members, maxBytes)
+		return extractZip(ctx, file, size, archive, root, folder, members, maxBytes)
 	}
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.SyncDir(dir); err != nil {
-		return fmt.Errorf("data: cannot save what was unpacked: %w", err)
-	}
-	return nil
+	return extract(ctx, file, archive, root, folder, members, maxBytes)
 }
 
 // extract unpacks folder/member for each member of the gzipped tar stream r
-// into root as member, each under a temporary name until it is whole. An entry
+// into root as member, each under a temporary name until all are whole. An entry
 // that leads outside or is neither a file nor a folder is an error, so is an
-// archive that unpacks to more than maxBytes; other files in it are passed over.
+// archive that has a member twice or unpacks to more than maxBytes; other files in it
+// are passed over.
 func extract(ctx context.Context, r io.Reader, name string, root *os.Root, folder string, members []member, maxBytes int64) error {
 	unpacked, err := gzip.NewReader(r)
 	if err != nil {
@@ -57,6 +48,8 @@ func extract(ctx context.Context, r io.Reader, name string, root *os.Root, folde
 	for _, m := range members {
 		wanted[folder+"/"+m.file] = m
 	}
+	out := newUnpacking(root)
+	defer out.discard()
 	archive := tar.NewReader(&cappedReader{r: unpacked, left: maxBytes, ctx: ctx})
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
@@ -72,23 +65,31 @@ func extract(ctx context.Context, r io.Reader, name string, root *os.Root, folde
 		if err := checkEntry(header); err != nil {
 			return fmt.Errorf("data: %s: %w: this is not the data set's archive", name, err)
 		}
-		key := path.Clean(header.Name)
-		m, ok := wanted[key]
+		m, ok := wanted[path.Clean(header.Name)]
 		if !ok || header.Typeflag != tar.TypeReg {
 			continue
+		}
+		if out.has(m) {
+			return twice(name, m)
 		}
 		if header.Size != m.size {
 			return fmt.Errorf("data: %s: its %s has %d bytes, want %d: this is not the data set's archive", name, m.file, header.Size, m.size)
 		}
-		if err := writeMember(root, m, archive); err != nil {
+		if err := out.write(m, archive); err != nil {
 			return fmt.Errorf("data: %s: cannot unpack %s: %w", name, m.file, err)
 		}
-		delete(wanted, key)
 	}
-	for key := range wanted {
-		return fmt.Errorf("data: %s: holds no %s: this is not the data set's archive", name, key)
+	for _, m := range members {
+		if !out.has(m) {
+			return fmt.Errorf("data: %s: holds no %s/%s: this is not the data set's archive", name, folder, m.file)
+		}
 	}
-	return nil
+	return out.publish()
+}
+
+// twice refuses an archive whose reader decides what a member holds.
+func twice(name string, m member) error {
+	return fmt.Errorf("data: %s: holds %s twice: this is not the data set's archive", name, m.file)
 }
 
 // checkEntry allows regular files and folders that lie inside the archive.
@@ -100,34 +101,6 @@ func checkEntry(header *tar.Header) error {
 		return fmt.Errorf("its entry %q leads outside", header.Name)
 	}
 	return nil
-}
-
-// writeMember writes one member of exactly its size, and reads r to its end.
-func writeMember(root *os.Root, m member, r io.Reader) (err error) {
-	part := m.file + ".part"
-	if err := root.Remove(part); err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	file, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			root.Remove(part)
-		}
-	}()
-	n, err := io.Copy(file, io.LimitReader(r, m.size+1))
-	if closeErr := syncAndClose(file); err == nil {
-		err = closeErr
-	}
-	if err == nil && n != m.size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return err
-	}
-	return root.Rename(part, m.file)
 }
 
 // cappedReader fails, rather than ends, after so many bytes, and when ctx ends.

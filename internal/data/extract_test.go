@@ -98,7 +98,7 @@ func TestExtract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"inside", "inside/a.bin", "inside/b.bin"}; !slices.Equal(got, want) {
+	if want := []string{"inside", "inside/a.bin", "inside/b.bin", "inside/kafisto.sha256"}; !slices.Equal(got, want) {
 		t.Errorf("found %v, want %v", got, want)
 	}
 }
@@ -124,6 +124,8 @@ func TestExtractHostile(t *testing.T) {
 		"many entries":   {tarball(t, many...), "more than 1000 entries"},
 		"wrong size":     {tarball(t, a, entry{"set/b.bin", "bbbbb", 0}), "b.bin has 5 bytes, want 4"},
 		"folder as file": {tarball(t, a, entry{"set/b.bin", "", tar.TypeDir}), "holds no set/b.bin"},
+		"twice":          {tarball(t, a, a, entry{"set/b.bin", "bbbb", 0}), "holds a.bin twice"},
+		"twice, after":   {tarball(t, a, entry{"set/b.bin", "bbbb", 0}, entry{"./set/a.bin", "zzz", 0}), "holds a.bin twice"},
 		"missing":        {tarball(t, a), "holds no set/b.bin"},
 		"cut":            {good[:len(good)-20], "cannot unpack"},
 		"not gzip":       {[]byte("<html>"), "not a gzip file"},
@@ -132,10 +134,8 @@ func TestExtractHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			left, err := unpack(t, c.archive, 1<<20)
 			wantError(t, err, "the-archive", c.word)
-			for _, path := range left {
-				if path != "inside" && path != "inside/a.bin" && path != "inside/b.bin" {
-					t.Errorf("%s was written", path)
-				}
+			if !slices.Equal(left, []string{"inside"}) {
+				t.Errorf("%q are left", left)
 			}
 		})
 	}
@@ -149,7 +149,10 @@ func TestExtractDoesNotFollowLinks(t *testing.T) {
 	if err := errors.Join(os.Mkdir(inside, 0o755), os.WriteFile(victim, []byte("mine"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"a.bin", "a.bin.part"} {
+	if err := os.WriteFile(filepath.Join(inside, "a.bin.part"), []byte("a browser's"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.bin", temporary("a.bin")} {
 		if err := os.Symlink(victim, filepath.Join(inside, name)); err != nil {
 			t.Skipf("this system makes no symbolic links: %v", err)
 		}
@@ -165,6 +168,9 @@ func TestExtractDoesNotFollowLinks(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(victim); string(got) != "mine" {
 		t.Errorf("the file outside now holds %q", got)
+	}
+	if got, _ := os.ReadFile(filepath.Join(inside, "a.bin.part")); string(got) != "a browser's" {
+		t.Errorf("another program's download now holds %q", got)
 	}
 }
 
@@ -190,11 +196,11 @@ func FuzzExtract(f *testing.F) {
 		var left []string
 		var err error
 		alloctest.Within(t, 4<<20+64*len(archive), func() { left, err = unpack(t, archive, 1<<16) })
-		if err == nil && len(left) != 3 {
+		if err == nil && len(left) != 4 {
 			t.Fatalf("no error, but %v", left)
 		}
 		for _, path := range left {
-			if path != "inside" && path != "inside/a.bin" && path != "inside/b.bin" {
+			if path != "inside" && path != "inside/a.bin" && path != "inside/b.bin" && path != "inside/kafisto.sha256" {
 				t.Fatalf("%s was written", path)
 			}
 		}

@@ -38,8 +38,8 @@ func serve(t *testing.T, handler http.HandlerFunc) *dataSet {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return &dataSet{info: Info{Name: "test", Title: "Test"}, folder: "set", sources: []source{
-		{url: server.URL + "/file.gz", file: "file.gz", size: int64(len(testContent)), sha256: sumOf(testContent)},
+	return &dataSet{info: Info{Name: "test", Title: "Test"}, folder: "set", sources: []File{
+		{URL: server.URL + "/file.gz", Name: "file.gz", Size: int64(len(testContent)), SHA256: sumOf(testContent)},
 	}}
 }
 
@@ -132,7 +132,7 @@ func TestFetchRefusesWrongAnswers(t *testing.T) {
 			set := serve(t, func(w http.ResponseWriter, r *http.Request) { answer(w, r) })
 			cache := t.TempDir()
 			_, err := set.fetch(context.Background(), cache, FetchOptions{})
-			wantError(t, err, set.sources[0].url, c.word)
+			wantError(t, err, set.sources[0].URL, c.word)
 			noFinalFile(t, cache)
 			answer = whole
 			if _, err := set.fetch(context.Background(), cache, FetchOptions{}); err != nil {
@@ -267,7 +267,7 @@ func TestFetchBadOptions(t *testing.T) {
 	_, err = set.fetch(context.Background(), t.TempDir(), FetchOptions{Stall: -1})
 	wantError(t, err)
 	_, err = set.fetch(context.Background(), t.TempDir(), FetchOptions{Offline: true})
-	wantError(t, err, "network is not to be used", set.sources[0].url)
+	wantError(t, err, "network is not to be used", set.sources[0].URL)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -291,15 +291,20 @@ func TestFetchArchive(t *testing.T) {
 	var asked atomic.Int32
 	set := serve(t, func(w http.ResponseWriter, _ *http.Request) { asked.Add(1); w.Write(archive) })
 	set.members = testMembers
-	set.sources[0].size, set.sources[0].sha256 = int64(len(archive)), sumOf(archive)
+	set.sources[0].Size, set.sources[0].SHA256 = int64(len(archive)), sumOf(archive)
 	cache := t.TempDir()
 	fetch := func() error { _, err := set.fetch(context.Background(), cache, FetchOptions{}); return err }
 	if err := errors.Join(fetch(), fetch()); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{".fetch.lock", "file.gz", "set", "set/a.bin", "set/b.bin"}
+	want := []string{".fetch.lock", "file.gz", "set", "set/a.bin", "set/b.bin", "set/" + sumsFile}
 	if got := tree(t, cache); !slices.Equal(got, want) || asked.Load() != 1 {
 		t.Errorf("found %v after %d requests, want %v after 1", got, asked.Load(), want)
+	}
+	// What is whole needs no lock, which a read-only folder would not have.
+	lock := filepath.Join(cache, ".fetch.lock")
+	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o755), fetch(), os.Remove(lock)); err != nil {
+		t.Errorf("a whole set where nothing can be locked: %v", err)
 	}
 	// A lost member comes back from the archive; a foreign one is kept.
 	lost, foreign := filepath.Join(cache, "set", "a.bin"), filepath.Join(cache, "set", "b.bin")
@@ -323,7 +328,7 @@ func TestFetchArchive(t *testing.T) {
 func TestFetchFile(t *testing.T) {
 	var asked atomic.Int32
 	set := serve(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); whole(w, r) })
-	file := File{URL: set.sources[0].url, Name: "weights.pth", Size: set.sources[0].size, SHA256: set.sources[0].sha256}
+	file := File{URL: set.sources[0].URL, Name: "weights.pth", Size: set.sources[0].Size, SHA256: set.sources[0].SHA256}
 	cache := filepath.Join(t.TempDir(), "new", "cache")
 	if _, err := FetchFile(t.Context(), file, cache, FetchOptions{Offline: true}); err == nil || asked.Load() != 0 {
 		t.Errorf("offline: %v after %d requests", err, asked.Load())
@@ -336,6 +341,13 @@ func TestFetchFile(t *testing.T) {
 		if content, err := os.ReadFile(path); err != nil || !bytes.Equal(content, testContent) || path != filepath.Join(cache, file.Name) || asked.Load() != 1 {
 			t.Errorf("%s has %d bytes (%v) after %d requests", path, len(content), err, asked.Load())
 		}
+	}
+	lock := filepath.Join(cache, ".fetch.lock") // cannot be locked, as in a read-only folder
+	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FetchFile(t.Context(), file, cache, FetchOptions{}); err != nil {
+		t.Errorf("a whole file where nothing can be locked: %v", err)
 	}
 	file.SHA256 = sumOf(nil)
 	if _, err := FetchFile(t.Context(), file, cache, FetchOptions{}); err == nil {

@@ -23,7 +23,7 @@ func TestFullDisk(t *testing.T) {
 	archive := tarball(t, entry{"set/a.bin", large, 0}, entry{"set/b.bin", "bbbb", 0})
 	packed := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
 	packed.members = []member{{"a.bin", int64(len(large))}, {"b.bin", 4}}
-	packed.sources[0].size, packed.sources[0].sha256 = int64(len(archive)), sumOf(archive)
+	packed.sources[0].Size, packed.sources[0].SHA256 = int64(len(archive)), sumOf(archive)
 	for name, c := range map[string]struct {
 		set   *dataSet
 		limit uint64

@@ -22,7 +22,7 @@ func TestPublishedPTB(t *testing.T) {
 	dir := t.TempDir()
 	marks := map[string]int{}
 	for _, source := range ptbSources {
-		file, err := archive.Open(source.file)
+		file, err := archive.Open(source.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,15 +30,15 @@ func TestPublishedPTB(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sum := sha256.Sum256(content); int64(len(content)) != source.size || hex.EncodeToString(sum[:]) != source.sha256 {
-			t.Errorf("%s: %d bytes with SHA-256 %x, pinned are %d and %s", source.file, len(content), sum, source.size, source.sha256)
+		if sum := sha256.Sum256(content); int64(len(content)) != source.Size || hex.EncodeToString(sum[:]) != source.SHA256 {
+			t.Errorf("%s: %d bytes with SHA-256 %x, pinned are %d and %s", source.Name, len(content), sum, source.Size, source.SHA256)
 		}
-		if err := os.WriteFile(filepath.Join(dir, source.file), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, source.Name), content, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		for _, b := range content {
 			if b == '\n' {
-				marks[source.file]++
+				marks[source.Name]++
 			}
 		}
 	}

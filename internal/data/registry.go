@@ -74,7 +74,7 @@ type dataSet struct {
 	load     func(set *dataSet, dir string) (train, test *Images, err error)
 	loadText func(info Info, dir string) (*Text, error)
 	// sources are the files to download; none where byHand says how to get them.
-	sources []source
+	sources []File
 	byHand  string
 	// members are the files to unpack from the single source, with their exact
 	// sizes in bytes; none where the sources are used as they are.
@@ -162,8 +162,8 @@ func Describe(name string) (Info, error) {
 // "Imagenet32_val_npz". An embedded set ignores dir.
 //
 // The files must have exactly the published number of examples, and both splits
-// examples of every class. Where files are missing the error satisfies
-// errors.Is(err, fs.ErrNotExist).
+// examples of every class. What Fetch has unpacked must be as it was then. Where
+// files are missing the error satisfies errors.Is(err, fs.ErrNotExist).
 func Load(name, dir string) (train, test *Images, err error) {
 	set, err := findKind(name, KindImages)
 	if err != nil {
@@ -178,6 +178,9 @@ func (s *dataSet) read(dir string) (train, test *Images, err error) {
 		return nil, nil, err
 	}
 	if dir, err = s.locate(dir); err != nil {
+		return nil, nil, err
+	}
+	if err := s.checkUnpacked(dir); err != nil {
 		return nil, nil, err
 	}
 	if train, test, err = s.load(s, dir); err != nil {

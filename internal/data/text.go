@@ -60,6 +60,9 @@ func LoadText(name, dir string) (*Text, error) {
 	if dir, err = set.locate(dir); err != nil {
 		return nil, err
 	}
+	if err := set.checkUnpacked(dir); err != nil {
+		return nil, err
+	}
 	text, err := set.loadText(set.info, dir)
 	if err != nil {
 		return nil, err

@@ -20,19 +20,25 @@ func extractZip(ctx context.Context, r io.ReaderAt, size int64, name string, roo
 	if len(archive.File) > maxEntries {
 		return fmt.Errorf("data: %s: more than %d entries: this is not the data set's archive", name, maxEntries)
 	}
-	entries := map[string]*zip.File{}
+	entries := map[string][]*zip.File{}
 	for _, file := range archive.File {
 		if mode := file.Mode(); !mode.IsRegular() && !mode.IsDir() || !filepath.IsLocal(filepath.FromSlash(path.Clean(file.Name))) {
 			return fmt.Errorf("data: %s: its entry %q leads outside, or is a link or a device: this is not the data set's archive", name, file.Name)
 		}
-		entries[path.Clean(file.Name)] = file
+		key := path.Clean(file.Name)
+		entries[key] = append(entries[key], file)
 	}
+	out := newUnpacking(root)
+	defer out.discard()
 	for _, m := range members {
 		key := folder + "/" + m.file
-		file := entries[key]
-		if file == nil || !file.Mode().IsRegular() {
+		if len(entries[key]) > 1 {
+			return twice(name, m)
+		}
+		if len(entries[key]) == 0 || !entries[key][0].Mode().IsRegular() {
 			return fmt.Errorf("data: %s: holds no %s: this is not the data set's archive", name, key)
 		}
+		file := entries[key][0]
 		if file.UncompressedSize64 > uint64(maxBytes) {
 			return fmt.Errorf("data: %s: unpacks to far more than the data set: this is not its archive", name)
 		}
@@ -41,19 +47,19 @@ func extractZip(ctx context.Context, r io.ReaderAt, size int64, name string, roo
 		if m.size != 0 && m.size != size {
 			return fmt.Errorf("data: %s: its %s has %d bytes, want %d: this is not the data set's archive", name, m.file, size, m.size)
 		}
-		if err := unzipMember(ctx, file, root, member{m.file, size}); err != nil {
+		if err := unzipMember(ctx, file, out, member{m.file, size}); err != nil {
 			return fmt.Errorf("data: %s: cannot unpack %s: %w", name, m.file, err)
 		}
 	}
-	return nil
+	return out.publish()
 }
 
 // unzipMember writes one entry.
-func unzipMember(ctx context.Context, file *zip.File, root *os.Root, m member) error {
+func unzipMember(ctx context.Context, file *zip.File, out *unpacking, m member) error {
 	unpacked, err := file.Open()
 	if err != nil {
 		return err
 	}
 	defer unpacked.Close()
-	return writeMember(root, m, &cappedReader{r: unpacked, left: m.size + 1, ctx: ctx})
+	return out.write(m, &cappedReader{r: unpacked, left: m.size + 1, ctx: ctx})
 }

@@ -62,6 +62,7 @@ func TestExtractZip(t *testing.T) {
 		"leads outside":  {zipped(t, a, b, [2]string{"set/../../evil", "x"}), "leads outside"},
 		"link":           {zipped(t, a, b, [2]string{"set/link@", "/etc"}), "a link"},
 		"bomb":           {zipped(t, a, [2]string{"set/b.txt", strings.Repeat("b", 1<<16)}), "far more"},
+		"twice":          {zipped(t, a, b, [2]string{"set/./a.txt", "zzz"}), "holds a.txt twice"},
 		"many entries":   {zipped(t, slices.Repeat([][2]string{{"set/", ""}}, maxEntries+1)...), "entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +78,10 @@ func TestExtractZip(t *testing.T) {
 			err := extractFile(context.Background(), path, dir, "set", members, 1<<16)
 			if c.word != "" {
 				wantError(t, err, c.word, "x.zip")
-			} else if got := tree(t, dir); err != nil || !slices.Equal(got, []string{"a.txt", "b.txt"}) {
+				if got := tree(t, dir); len(got) > 0 {
+					t.Errorf("%q are left", got)
+				}
+			} else if got := tree(t, dir); err != nil || !slices.Equal(got, []string{"a.txt", "b.txt", sumsFile}) {
 				t.Errorf("%v, %v", got, err)
 			}
 			if got := tree(t, outer); slices.Contains(got, "evil") {
@@ -92,7 +96,7 @@ func TestFetchZip(t *testing.T) {
 	agent := ""
 	set := serve(t, func(w http.ResponseWriter, r *http.Request) { agent = r.UserAgent(); w.Write(archive) })
 	set.members = []member{{"a.txt", 3}, {file: "b.txt"}}
-	set.sources[0].file, set.sources[0].size, set.sources[0].sha256 = "set.zip", int64(len(archive)), sumOf(archive)
+	set.sources[0].Name, set.sources[0].Size, set.sources[0].SHA256 = "set.zip", int64(len(archive)), sumOf(archive)
 	cache := t.TempDir()
 	dir, err := set.fetch(context.Background(), cache, FetchOptions{})
 	if got, _ := os.ReadFile(filepath.Join(dir, "b.txt")); err != nil || string(got) != "bbbb" {

@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/gomlx/go-xla/installer"
 	"pgregory.net/rapid"
 )
 
@@ -63,25 +64,25 @@ func TestFetchRefuses(t *testing.T) {
 		want   string
 	}{
 		{name: "not found", want: "404", answer: http.NotFound},
-		{name: "error page", want: "bytes, not", answer: serve([]byte("<html>please log in</html>"))},
-		{name: "too long", want: "bytes, not", answer: serve(append(slices.Clone(good), 0))},
+		{name: "error page", want: "web page", answer: serve([]byte("<html>please log in</html>"))},
+		{name: "too long", want: "bytes, want", answer: serve(append(slices.Clone(good), 0))},
 		{name: "wrong archive hash", want: "SHA-256", answer: serve(flipped)},
-		{name: "cut short", want: "unexpected EOF", answer: func(w http.ResponseWriter, _ *http.Request) {
+		{name: "cut short", want: "connection ended", answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000000")
 			_, _ = w.Write(good[:len(good)/2])
 		}, change: func(s *site) { s.wheel.size = 1000000 }},
-		{name: "cut short without length", want: "bytes, not", answer: func(w http.ResponseWriter, _ *http.Request) {
+		{name: "cut short without length", want: "connection ended", answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.(http.Flusher).Flush()
 			_, _ = w.Write(good[:len(good)/2])
 		}},
-		{name: "stalled", want: "no data for 50ms", answer: func(w http.ResponseWriter, r *http.Request) {
+		{name: "stalled", want: "nothing for too long", answer: func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write(good[:len(good)/2])
 			w.(http.Flusher).Flush()
 			select {
 			case <-release:
 			case <-r.Context().Done():
 			}
-		}, change: func(s *site) { s.wheel.timing.stall = 50 * time.Millisecond }},
+		}, change: func(s *site) { s.wheel.download.Stall = 50 * time.Millisecond }},
 		{name: "wrong plugin hash", want: "plugin_cpu.so has SHA-256", answer: serve(good),
 			change: func(s *site) { s.wheel.fileSHA256 = sum(nil) }},
 		{name: "wrong plugin size", want: "plugin_cpu.so has SHA-256", answer: serve(good),
@@ -118,6 +119,56 @@ func TestFetchRefuses(t *testing.T) {
 		})
 	}
 	close(release)
+}
+
+// TestFetchResumes takes a download up again where it broke off, within one fetch and
+// in a later one.
+func TestFetchResumes(t *testing.T) {
+	archive := pack(t, "plugin_cpu.so", content)
+	half := len(archive) / 2
+	for retries := range 2 {
+		var ranges []string
+		s := fakeSite(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"v1"`)
+			if ranges = append(ranges, r.Header.Get("Range")); len(ranges) > 1 {
+				http.ServeContent(w, r, "wheel.bin", time.Time{}, bytes.NewReader(archive))
+				return
+			}
+			w.Header().Set("Content-Length", fmt.Sprint(len(archive)))
+			_, _ = w.Write(archive[:half])
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		})
+		s.wheel.download.Retries = retries
+		_, err := s.open(t.Context(), Options{Choice: XLACPU})
+		if retries == 0 {
+			wantError(t, err, "connection ended after")
+			s.wantFiles(t, ".plugin_cpu.so.wheel.kafisto-part", ".plugin_cpu.so.wheel.kafisto-tag")
+			_, err = s.open(t.Context(), Options{Choice: XLACPU})
+		}
+		if want := []string{"", fmt.Sprintf("bytes=%d-", half)}; err != nil || !slices.Equal(ranges, want) {
+			t.Errorf("%d retries: %v, asked for %q, want %q", retries, err, ranges, want)
+		}
+		s.wantFiles(t, "plugin_cpu.json", "plugin_cpu.so")
+	}
+}
+
+// TestFetchByTwo lets two processes fetch at once: one waits and finds the plugin.
+func TestFetchByTwo(t *testing.T) {
+	var requests atomic.Int32
+	archive := pack(t, "plugin_cpu.so", content)
+	s := fakeSite(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		_, _ = w.Write(archive)
+	})
+	errs := make(chan error)
+	for range 2 {
+		go func() { _, err := s.fetch(t.Context(), Options{}); errs <- err }()
+	}
+	if err := errors.Join(<-errs, <-errs); err != nil || requests.Load() != 1 {
+		t.Errorf("%v after %d requests", err, requests.Load())
+	}
+	s.wantFiles(t, "plugin_cpu.json", "plugin_cpu.so")
 }
 
 // TestFetchCancelled ends a download by its context.
@@ -202,27 +253,4 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wantFiles(t, ".wheel.tmp-new", "plugin_cpu.json", "plugin_cpu.so", "user.so")
-}
-
-// TestLocate finds the archive in what an index and its mirrors answer.
-func TestLocate(t *testing.T) {
-	w := &wheel{name: "package", version: "1.2.3"}
-	info := new(installer.PipPackageInfo)
-	if got, err := w.locate(info); err == nil {
-		t.Errorf("found %q where there is no release", got)
-	}
-	for given, want := range map[string]string{
-		"http://files.example/a/b.whl": "http://files.example/a/b.whl",
-		"../../files/a/b.whl":          "http://index.example/files/a/b.whl",
-		"http://a b/":                  "",
-	} {
-		info.Info.ProjectURL = "http://index.example/project/package/"
-		info.Releases = map[string][]installer.PipReleaseInfo{"1.2.3": {
-			{Filename: "package-1.2.3-py3-none-macosx_11_0_arm64.whl", URL: "http://wrong.example/"},
-			{Filename: "package-1.2.3-py3-none-manylinux_2_27_x86_64.whl", URL: given},
-		}}
-		if got, err := w.locate(info); got != want || (err == nil) != (want != "") {
-			t.Errorf("locate(%q) = %q, %v; want %q", given, got, err, want)
-		}
-	}
 }

@@ -8,10 +8,6 @@ import (
 	"os"
 )
 
-// temporary is the pattern of the archive's name while it is here; package
-// atomicfile's temporary files look alike, and its Sweep removes both.
-const temporary = ".wheel.tmp-*"
-
 // hashFile returns the SHA-256 of a file in hexadecimal.
 func hashFile(ctx context.Context, path string) (string, error) {
 	file, err := os.Open(path)

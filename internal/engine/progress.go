@@ -10,18 +10,18 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// newProgress returns a writer that counts bytes for the user: a bar when to
-// is a terminal, one plain line at the start when it is not, nothing when to
-// is nil. Close ends the bar.
-func newProgress(to io.Writer, what string, size int64) io.WriteCloser {
+// newProgress returns functions that show the user how many bytes are done, and end
+// that: a bar when to is a terminal, one plain line at the start when it is not,
+// nothing when to is nil.
+func newProgress(to io.Writer, what string, size int64) (show func(done int64), end func()) {
 	if to == nil {
-		return silent{}
+		return func(int64) {}, func() {}
 	}
 	if terminal(to) == nil {
 		fmt.Fprintf(to, "engine: %s (%.0f MB)\n", what, float64(size)/1e6)
-		return silent{}
+		return func(int64) {}, func() {}
 	}
-	return progressbar.NewOptions64(size,
+	bar := progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(to),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowBytes(true),
@@ -29,6 +29,7 @@ func newProgress(to io.Writer, what string, size int64) io.WriteCloser {
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 	)
+	return func(done int64) { _ = bar.Set64(done) }, func() { _ = bar.Close() }
 }
 
 // terminal returns the writer's file if it is a terminal, else nil.
@@ -38,8 +39,3 @@ func terminal(writer io.Writer) *os.File {
 	}
 	return nil
 }
-
-type silent struct{}
-
-func (silent) Write(p []byte) (int, error) { return len(p), nil }
-func (silent) Close() error                { return nil }

@@ -65,7 +65,7 @@ func fakeSite(t testing.TB, answer http.HandlerFunc) *site {
 			name: "package", version: "1.2.3", sha256: sum(archive), size: int64(len(archive)),
 			file: "plugin_cpu.so", fileSHA256: sum(content), fileSize: int64(len(content)),
 			resolve: func(context.Context) (string, error) { return server.URL + "/wheel", nil },
-			timing:  timing{connect: time.Second, answer: time.Second, stall: 10 * time.Second},
+			timing:  timing{connect: time.Second, answer: time.Second},
 		},
 	}
 }
@@ -80,7 +80,7 @@ func refuse(t testing.TB) http.HandlerFunc {
 	return func(http.ResponseWriter, *http.Request) { t.Error("the network was used") }
 }
 
-// files returns the names in the site's folder.
+// files returns the names in the site's folder, the lock's apart.
 func (s *site) files(t testing.TB) []string {
 	t.Helper()
 	entries, err := os.ReadDir(s.folder)
@@ -89,7 +89,9 @@ func (s *site) files(t testing.TB) []string {
 	}
 	var names []string
 	for _, entry := range entries {
-		names = append(names, entry.Name())
+		if entry.Name() != ".fetch.lock" {
+			names = append(names, entry.Name())
+		}
 	}
 	return names
 }

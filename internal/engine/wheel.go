@@ -7,14 +7,15 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net/url"
+	"net"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"time"
 
-	"github.com/gomlx/go-xla/installer"
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/download"
 )
 
 // wheel is a Python package's archive with one plugin in it, pinned to the
@@ -29,8 +30,9 @@ type wheel struct {
 	fileSHA256 string
 	fileSize   int64
 
-	resolve func(context.Context) (url string, err error) // where the archive is
-	timing  timing
+	resolve  func(context.Context) (url string, err error) // where the archive is
+	timing   timing
+	download download.Options // of the archive; its client and progress are set when it is downloaded
 }
 
 // cpuWheel is the CPU plugin for Linux on x86-64: XLA as of jaxlib 0.11.2,
@@ -44,61 +46,31 @@ func cpuWheel() *wheel {
 		file:       "pjrt_c_api_cpu_plugin.so",
 		fileSHA256: "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2",
 		fileSize:   201600336,
-		timing:     timing{connect: 5 * time.Second, answer: 15 * time.Second, stall: 30 * time.Second},
+		timing:     timing{connect: 5 * time.Second, answer: 15 * time.Second},
+		download:   download.Options{Retries: 3},
 	}
 	w.resolve = w.askIndex
 	return w
 }
 
-// askIndex asks the Python package index where the archive is. go-xla's
-// function knows no context and no time-out, so it is left behind when either
-// ends.
-func (w *wheel) askIndex(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, w.timing.answer,
-		fmt.Errorf("the package index did not answer within %v", w.timing.answer))
-	defer cancel()
-	type answer struct {
-		info *installer.PipPackageInfo
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		info, err := installer.GetPipInfo(w.name)
-		answers <- answer{info, err}
-	}()
-	var got answer
-	select {
-	case got = <-answers:
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-	if got.err != nil {
-		return "", got.err
-	}
-	return w.locate(got.info)
+// timing is how long servers may take.
+type timing struct {
+	connect time.Duration // to be reached, and again to agree on TLS
+	answer  time.Duration // for the package index to answer
 }
 
-// locate returns the archive's absolute URL. Mirrors of the index give it
-// relative to the package's page, which the index names absolutely.
-func (w *wheel) locate(info *installer.PipPackageInfo) (string, error) {
-	release, err := installer.PipSelectRelease(info.Releases[w.version], installer.PipPackageLinuxAMD64(), false)
-	if err != nil {
-		return "", fmt.Errorf("package %s %s: %w", w.name, w.version, err)
-	}
-	page, err := url.Parse(info.Info.ProjectURL)
-	if err != nil {
-		return "", fmt.Errorf("package %s: its page: %w", w.name, err)
-	}
-	archive, err := page.Parse(release.URL)
-	if err != nil {
-		return "", fmt.Errorf("package %s %s: %w", w.name, w.version, err)
-	}
-	return archive.String(), nil
+// transport connects in time. Its idle connections are to be closed.
+func (t timing) transport() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: t.connect}).DialContext
+	transport.TLSHandshakeTimeout = t.connect
+	return transport
 }
 
 // fetch downloads the pinned plugin and installs it. Until it is whole and
 // verified it has no name that anything looks for, and what was installed
-// before stays. Two processes may do so at once: the last one's file stays.
+// before stays. A download that breaks off is taken up again by the next fetch.
+// Two processes may do so at once: one waits for the other.
 func (s *site) fetch(ctx context.Context, options Options) (string, error) {
 	if s.folder == "" {
 		return "", fmt.Errorf("engine: the plugin for %s has no folder: set HOME (or XDG_CACHE_HOME)", XLACPU)
@@ -117,27 +89,47 @@ func (s *site) fetch(ctx context.Context, options Options) (string, error) {
 
 // install puts the wheel's plugin at the path plugin.
 func (w *wheel) install(ctx context.Context, plugin string, progress io.Writer) error {
-	source, err := w.resolve(ctx)
+	folder := filepath.Dir(plugin)
+	unlock, err := download.Lock(ctx, folder)
 	if err != nil {
 		return err
 	}
-	archive, err := os.CreateTemp(filepath.Dir(plugin), temporary)
+	defer unlock()
+	if w.verify(ctx, plugin) == nil { // another process was faster
+		return nil
+	}
+	archive, err := w.fetchArchive(ctx, folder, progress)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(archive.Name())
-	defer archive.Close()
-	shown := newProgress(progress, fmt.Sprintf("downloading the plugin for %s", XLACPU), w.size)
-	err = w.timing.download(ctx, source, w.size, w.sha256, io.MultiWriter(archive, shown))
-	shown.Close()
+	defer os.Remove(archive)
+	file, err := os.Open(archive)
 	if err != nil {
 		return err
 	}
-	extract := func(to io.Writer) error { return w.extract(ctx, archive, to) }
+	defer file.Close()
+	extract := func(to io.Writer) error { return w.extract(ctx, file, to) }
 	if err := atomicfile.Write(plugin, extract); err != nil {
 		return err
 	}
 	return w.verify(ctx, plugin) // finds no mark yet: reads the file back and marks it
+}
+
+// fetchArchive downloads the archive into a folder and returns its path.
+func (w *wheel) fetchArchive(ctx context.Context, folder string, progress io.Writer) (string, error) {
+	source, err := w.resolve(ctx)
+	if err != nil {
+		return "", err
+	}
+	transport := w.timing.transport()
+	defer transport.CloseIdleConnections()
+	show, end := newProgress(progress, fmt.Sprintf("downloading the plugin for %s", XLACPU), w.size)
+	defer end()
+	options := w.download
+	options.Client = &http.Client{Transport: transport}
+	options.Progress = func(_ string, done, _ int64) { show(done) }
+	archive := download.File{URL: source, Name: "." + w.file + ".wheel", Size: w.size, SHA256: w.sha256}
+	return download.Fetch(ctx, archive, folder, options)
 }
 
 // extract copies the plugin out of the archive and checks it.

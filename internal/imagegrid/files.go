@@ -55,6 +55,9 @@ func WriteFolder(dir string, images *data.Images) error {
 		return err
 	}
 	dir = filepath.Clean(dir)
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("imagegrid: %s is not a folder: name a new one", dir)
+	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".tmp-")
 	if err != nil {
 		return fmt.Errorf("imagegrid: cannot make a folder for images: %w", err)
@@ -71,7 +74,7 @@ func WriteFolder(dir string, images *data.Images) error {
 	if err := errors.Join(os.Chmod(temp, 0o755), atomicfile.SyncDir(temp)); err != nil {
 		return fmt.Errorf("imagegrid: %w", err)
 	}
-	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // only where it is empty
+	if err := removeEmpty(dir); err != nil {
 		return fmt.Errorf("imagegrid: there is something in the way of the images: %w: name a new folder", err)
 	}
 	if err := os.Rename(temp, dir); err != nil {
@@ -100,6 +103,19 @@ func onlyImages(dir string) bool {
 	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 		return !e.Type().IsRegular() || !imageName.MatchString(e.Name())
 	})
+}
+
+// removeEmpty removes an empty folder. os.Remove would remove a file or a link too.
+func removeEmpty(dir string) error {
+	switch info, err := os.Lstat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return errors.New("it is not a folder")
+	}
+	return os.Remove(dir)
 }
 
 // writeNew writes a file into a folder that nobody knows yet, and flushes it.

@@ -161,3 +161,32 @@ func TestFolderOfImages(t *testing.T) {
 		t.Errorf("%v lie beside the folder, %v", entries, err)
 	}
 }
+
+// TestFolderKeepsFiles names a file, and a link to an empty folder, for the folder.
+func TestFolderKeepsFiles(t *testing.T) {
+	above := t.TempDir()
+	file, link := filepath.Join(above, "thesis.txt"), filepath.Join(above, "link")
+	if err := os.WriteFile(file, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Skip(err)
+	}
+	for _, path := range []string{file, link} {
+		if err := WriteFolder(path, made(1, 1)); err == nil || !strings.Contains(err.Error(), path+" is not a folder") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := removeEmpty(path); err == nil { // where it came in the meantime
+			t.Errorf("%s was removed", path)
+		}
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "mine" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link is now %v, %v", info, err)
+	}
+	if entries, err := os.ReadDir(above); err != nil || len(entries) != 2 {
+		t.Errorf("%v lie beside them, %v", entries, err)
+	}
+}
