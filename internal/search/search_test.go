@@ -236,28 +236,48 @@ func read(t testing.TB, path string) string {
 	return string(text)
 }
 
+// marks are texts of a mark, with lists that grow with n: what takes the most memory
+// of a file.
+func marks(whole string, n int) []string {
+	return []string{
+		whole,
+		strings.Replace(whole, `"0.5"`, `"0.5","0.7"`, 1),
+		`{"format":1,"base":{"batch-size":0}}`,
+		strings.Replace(whole, `"seeds":[1]`, `"seeds":[1`+strings.Repeat(",1", n)+`]`, 1),
+		`{"format":1,"space":[{}` + strings.Repeat(",{}", n) + `]}`,
+		`{"format":1,"base":{"model":"` + strings.Repeat("<", n) + `"}}`,
+	}
+}
+
+func TestLongMarksTakeLittle(t *testing.T) {
+	s := newSearch(t, plan(nil, "momentum=0,0.5", "learning-rate=0.1,1"))
+	dir := t.TempDir()
+	for _, text := range marks(marked(t, s), 300_000) {
+		checkMark(t, s, dir, text)
+	}
+}
+
 // FuzzMark: a folder's mark is this search's, one that has grown, or refused in a
-// sentence, and nothing is changed.
+// sentence.
 func FuzzMark(f *testing.F) {
 	s := newSearch(f, plan(nil, "momentum=0,0.5", "learning-rate=0.1,1"))
-	whole := marked(f, s)
-	f.Add(whole)
-	f.Add(strings.Replace(whole, `"0.5"`, `"0.5","0.7"`, 1))
-	f.Add(strings.Replace(whole, `"seeds":[1]`, `"seeds":[1`+strings.Repeat(",1", 3000)+`]`, 1))
-	f.Add(`{"format":1,"space":[{}` + strings.Repeat(",{}", 3000) + `]}`)
-	f.Add(`{"format":1,"base":{"batch-size":0}}`)
+	for _, text := range marks(marked(f, s), 20) {
+		f.Add(text)
+	}
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, text string) {
-		if err := os.WriteFile(filepath.Join(dir, MarkFile), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		alloctest.Within(t, 1<<20+256*len(text), func() { err = s.CheckFolder(dir) })
-		if err != nil && (!strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n")) {
-			t.Errorf("no sentence about the folder: %q", err)
-		}
-		if err == nil && !strings.Contains(text, "momentum") {
-			t.Errorf("%q was taken", text)
-		}
-	})
+	f.Fuzz(func(t *testing.T, text string) { checkMark(t, s, dir, text) })
+}
+
+func checkMark(t *testing.T, s *Search, dir, text string) {
+	if err := os.WriteFile(filepath.Join(dir, MarkFile), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	alloctest.Within(t, 1<<20+256*len(text), func() { err = s.CheckFolder(dir) })
+	if err != nil && (!strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n")) {
+		t.Errorf("no sentence about the folder: %q", err)
+	}
+	if err == nil && !strings.Contains(text, "momentum") && !strings.Contains(text, `\u`) {
+		t.Errorf("%q was taken", text)
+	}
 }
