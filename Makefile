@@ -12,7 +12,7 @@ GO ?= go
 
 DEMO_DIR = runs/demo-$(subst :,-,$(ENGINE))
 
-.PHONY: help build demo test trust soak lint fuzz cross check clean-demo
+.PHONY: help build demo test trust trust-runs soak lint fuzz cross check clean-demo
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
@@ -30,7 +30,13 @@ clean-demo: ## Remove the demo's runs, so that it trains again.
 test: ## Run all tests; those for XLA skip where it is not installed, or fail with KAFISTO_REQUIRE_XLA=1.
 	$(GO) test -timeout 20m ./...
 
-trust: ## Test what a run promises, in full (docs/reliability.md), on a machine that does nothing else: an hour or so.
+trust: ## Test all that docs/reliability.md promises, in full, on a machine that does nothing else: trust-runs, then fuzz with FUZZTIME=10m, then soak; a working day.
+	$(MAKE) trust-runs
+	$(MAKE) fuzz FUZZTIME=10m
+	$(MAKE) soak
+
+trust-runs: export KAFISTO_REQUIRE_XLA ?= 1
+trust-runs: ## Test what a run promises, in full, on both CPU engines (KAFISTO_REQUIRE_XLA=0: on those that are there): an hour or so.
 	KAFISTO_TRUST=full $(GO) test -count=1 -timeout 4h -v ./internal/trust
 	KAFISTO_STOPS=20 $(GO) test -count=1 -timeout 1h ./internal/train
 	$(GO) test -count=1 ./internal/atomicfile ./internal/checkpoint/... ./internal/engine ./internal/lockfile ./internal/runlog ./internal/task

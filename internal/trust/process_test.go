@@ -5,6 +5,7 @@ package trust
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,9 +21,11 @@ import (
 
 // The program's exit codes, as package cli documents them.
 const (
-	done        = 0
-	failed      = 1
-	stoppedCode = 3
+	done         = 0
+	failed       = 1
+	stoppedCode  = 3
+	divergedCode = 4
+	atOnce       = 130
 )
 
 // full tells that nothing is shortened.
@@ -74,12 +77,20 @@ type process struct {
 // start starts the program; a test that ends kills it.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	output := new(bytes.Buffer)
+	return startInto(t, output, output, args...)
+}
+
+// startInto starts the program, which writes what it says to a place; output is what
+// the test can read of it.
+func startInto(t *testing.T, to io.Writer, output *bytes.Buffer, args ...string) *process {
+	t.Helper()
 	path, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{exec.CommandContext(t.Context(), path, args...), new(bytes.Buffer), make(chan struct{})}
-	p.Stdout, p.Stderr = p.output, p.output
+	p := &process{exec.CommandContext(t.Context(), path, args...), output, make(chan struct{})}
+	p.Stdout, p.Stderr = to, to
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -115,6 +115,16 @@ func newest(t *testing.T, dir string) *checkpoint.Checkpoint {
 	return c
 }
 
+// best is the best checkpoint of a run.
+func best(t *testing.T, dir string) *checkpoint.Checkpoint {
+	t.Helper()
+	c, err := checkpoint.LoadBest(filepath.Join(dir, train.CheckpointsFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // variables are the bytes of a checkpoint's variables.
 func variables(t *testing.T, c *checkpoint.Checkpoint) []byte {
 	t.Helper()
@@ -138,6 +148,9 @@ func same(t *testing.T, want, got string, steps int64) {
 	}
 	if x, y := withoutSeconds(a), withoutSeconds(b); x != y {
 		t.Errorf("the training state differs: %s and %s", x, y)
+	}
+	if x, y := best(t, want), best(t, got); x.Manifest.Step != y.Manifest.Step || !bytes.Equal(variables(t, x), variables(t, y)) {
+		t.Errorf("the best checkpoints, of steps %d and %d, differ", x.Manifest.Step, y.Manifest.Step)
 	}
 	x, y := readLog(t, want), readLog(t, got)
 	if int64(len(x.Steps)) != steps || len(x.Evals) == 0 {

@@ -97,7 +97,7 @@ func TestSignalInTraining(t *testing.T) {
 	args := training("go", "kafisto", task{}, dir, "--batch-size=256", steps(100_000), "--eval-every=100000", "--save-every=100000")
 	signalled(t, dir, args, func(p *process, before int64) {
 		p.until(t, "step", func() bool { return logged(dir) > before })
-		time.Sleep(time.Duration(rng.Int64N(int64(100 * time.Millisecond))))
+		pause(rng, 100*time.Millisecond)
 	}, func() bool { return true }, func(before, after int64) {
 		if after > before+2 { // the record of the step that ended may not have been written yet
 			t.Errorf("the signal came after step %d, the run stopped after step %d", before, after)
@@ -117,18 +117,22 @@ func TestSignalInEvaluation(t *testing.T) {
 		}
 		return evals[len(evals)-1].Step
 	}
+	over := 0 // evaluations that were about to end
 	args := training("go", "sgd", task{}, dir, "--batch-size=16", steps(100_000), "--eval-every=2", "--save-every=100000")
 	signalled(t, dir, args, func(p *process, before int64) {
 		p.until(t, "evaluation", func() bool { now := logged(dir); return now > before && now%2 == 0 })
-		time.Sleep(time.Duration(rng.Int64N(int64(100 * time.Millisecond))))
+		pause(rng, 100*time.Millisecond)
 	}, func() bool { now := logged(dir); return now%2 == 0 && evaluated() < now }, func(before, after int64) {
 		if after == before && evaluated() >= after {
-			t.Logf("the evaluation of step %d was over", after)
+			over++
 		}
 		if after > before+1 {
 			t.Errorf("the signal came in the evaluation of step %d, the run stopped after step %d", before, after)
 		}
 	})
+	if full && over > 5 {
+		t.Errorf("%d evaluations of 20 were made to their ends after the signal", over)
+	}
 	total := logged(dir) + 1
 	succeed(t, resuming(dir, steps(total))...)
 	for i, e := range readLog(t, dir).Evals {
@@ -194,7 +198,8 @@ func interruptCompilation(t *testing.T, dir string, args []string, i int, rng *r
 	had, did := starts(dir), logged(dir)
 	p := start(t, args...)
 	p.until(t, "start", func() bool { return starts(dir) > had })
-	time.Sleep(300*time.Millisecond + time.Duration(rng.Int64N(int64(2*time.Second))))
+	time.Sleep(300 * time.Millisecond)
+	pause(rng, 2*time.Second)
 	p.stop(t, eitherSignal(i), func() {
 		if logged(dir) > did {
 			t.Fatal("the compilation was over: take a slower one")
