@@ -165,7 +165,7 @@ func FuzzEncode(f *testing.F) {
 	}
 	f.Add(" the  cat\nthe <eos>")
 	f.Add("the dog \xff")
-	f.Add(strings.Repeat("é ", 5000))
+	f.Add(strings.Repeat("é ", 50))
 	f.Fuzz(func(t *testing.T, text string) {
 		var numbers []int32
 		var err error
