@@ -28,7 +28,13 @@ var acts = map[string]func(){
 	"garbage": func() { fmt.Println("step 1\nall is well") },
 	"zero":    func() { fmt.Println(`{"median_s": 0, "items_per_s": 8}`) },
 	"fail":    func() { fmt.Fprint(os.Stderr, "Traceback\nValueError: no such case\n\n"); os.Exit(7) },
-	"hang":    func() { time.Sleep(time.Hour) },
+	"flood": func() {
+		for range 30 {
+			fmt.Print(strings.Repeat("x", 1e6), "\n")
+		}
+		fmt.Println(`{"median_s": 1, "items_per_s": 1}`)
+	},
+	"hang": func() { time.Sleep(time.Hour) },
 	"hungry": func() {
 		memory := make([]byte, 200<<20)
 		for i := 0; i < len(memory); i += 1 << 10 {

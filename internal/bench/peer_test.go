@@ -123,10 +123,42 @@ func TestLongOutputKeepsItsEnd(t *testing.T) {
 		out.Write([]byte(strings.Repeat("x", maxOutput/2+1)))
 	}
 	out.Write([]byte("\nend"))
-	if out.Len() != maxOutput || lastLine(out.String()) != "end" {
-		t.Errorf("%d bytes, last line %q", out.Len(), lastLine(out.String()))
+	if text := out.String(); len(text) != maxOutput || lastLine(text) != "end" {
+		t.Errorf("%d bytes, last line %q", len(text), lastLine(text))
 	}
 	if line := cut(lastLine(strings.Repeat("é", 1000))); len([]rune(line)) != 301 {
 		t.Errorf("%d letters", len([]rune(line)))
 	}
+}
+
+// TestFloodOfOutputIsCut: a process may print what it likes, here 30 MB, and takes
+// little memory from the one that waits for it.
+func TestFloodOfOutputIsCut(t *testing.T) {
+	p := process{who: "the peer", words: act(t, "flood"), timeout: time.Minute}
+	var out finished
+	var err error
+	alloctest.Within(t, 16*maxOutput, func() { out, err = p.run(t.Context()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := readPeer(out.stdout); err != nil || r.Median != 1 || len(out.stdout) != maxOutput {
+		t.Errorf("kept %d bytes that say %+v, %v", len(out.stdout), r, err)
+	}
+}
+
+func FuzzReadMeasurement(f *testing.F) {
+	f.Add("noise\n" + `{"type": "measurement", "case": "fake", "median_s": 2, "filter": {"pairs": 1}}` + "\n")
+	f.Add(`{"type": "peer"}`)
+	f.Add("[[[[[[")
+	f.Fuzz(func(t *testing.T, text string) {
+		var m *Measurement
+		var err error
+		alloctest.Within(t, 1<<20+256*len(text), func() { m, err = readMeasurement(text) })
+		switch {
+		case err == nil && m.Type != "measurement":
+			t.Errorf("%q gave %+v", text, m)
+		case err != nil && (strings.ContainsAny(err.Error(), "\n") || len(err.Error()) > 2000):
+			t.Errorf("%q gave %q", text, err)
+		}
+	})
 }

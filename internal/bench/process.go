@@ -56,17 +56,20 @@ func (p process) run(ctx context.Context) (finished, error) {
 	return out, nil
 }
 
-// tail keeps the last bytes that are written to it.
-type tail struct{ bytes.Buffer }
+// tail keeps the last bytes that are written to it. Its buffer has a name: io.Copy
+// would fill an embedded one by its ReadFrom, past Write.
+type tail struct{ kept bytes.Buffer }
 
 // Write implements io.Writer.
 func (t *tail) Write(p []byte) (int, error) {
-	n, err := t.Buffer.Write(p)
-	if over := t.Len() - maxOutput; over > 0 {
-		t.Next(over)
+	n, err := t.kept.Write(p)
+	if over := t.kept.Len() - maxOutput; over > 0 {
+		t.kept.Next(over)
 	}
 	return n, err
 }
+
+func (t *tail) String() string { return t.kept.String() }
 
 // lastLine is the last line of a text that is not blank.
 func lastLine(text string) string {

@@ -29,15 +29,24 @@ func (p Program) Round(ctx context.Context) (Round, error) {
 			p.Message(strings.TrimRight(line, "\r\n"))
 		}
 	}
-	var m Measurement
-	line := lastLine(out.stdout)
-	if err := json.Unmarshal([]byte(line), &m); err != nil || m.Type != "measurement" {
-		return Round{}, fmt.Errorf("bench: the measured process printed no measurement%s", after(" but ", cut(line)))
+	m, err := readMeasurement(out.stdout)
+	if err != nil {
+		return Round{}, err
 	}
 	return Round{
 		Name: "ours", Median: m.Median, Min: m.Min, ItemsPerSecond: m.ItemsPerSecond, Compile: m.Compile,
-		PeakMemory: out.peakMemory, Measurement: &m,
+		PeakMemory: out.peakMemory, Measurement: m,
 	}, nil
+}
+
+// readMeasurement reads the last line of a process's output.
+func readMeasurement(output string) (*Measurement, error) {
+	var m Measurement
+	line := lastLine(output)
+	if err := json.Unmarshal([]byte(line), &m); err != nil || m.Type != "measurement" {
+		return nil, fmt.Errorf("bench: the measured process printed no measurement%s", after(" but ", cut(line)))
+	}
+	return &m, nil
 }
 
 // Arguments are the options as the command's flags.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // maxUnpacked is how many times its packed size an array may take in memory.
@@ -22,7 +24,7 @@ type npz struct {
 
 // openNPZ reads the table of contents of r, which has size bytes.
 func openNPZ(r io.ReaderAt, size int64, name string) (*npz, error) {
-	archive, err := zip.NewReader(r, size)
+	archive, err := inputfile.Zip(r, size, maxEntries)
 	if err != nil {
 		return nil, fmt.Errorf("data: %s: not a whole npz file (%w): get it again", name, err)
 	}

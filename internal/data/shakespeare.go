@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 )
 
@@ -95,16 +94,14 @@ func withoutRare(all *Vocabulary, words []int32, least int) *Vocabulary {
 // playWords yields the words of a line in lower case: letters and figures, with
 // single apostrophes and hyphens between them ("we'll", "to-morrow"); any other
 // character that is not a space is a word by itself. For text in ASCII.
-func playWords(line []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		lower := bytes.ToLower(line)
-		for start := 0; start < len(lower); {
-			end := playWordEnd(lower, start)
-			if lower[start] != ' ' && !yield(lower[start:end]) {
-				return
-			}
-			start = end
+func playWords(line []byte, yield func(word []byte) bool) {
+	lower := bytes.ToLower(line)
+	for start := 0; start < len(lower); {
+		end := playWordEnd(lower, start)
+		if lower[start] != ' ' && !yield(lower[start:end]) {
+			return
 		}
+		start = end
 	}
 }
 

@@ -149,9 +149,10 @@ func TestPlayWords(t *testing.T) {
 		"":                          "",
 	} {
 		var words []string
-		for word := range playWords([]byte(line)) {
+		playWords([]byte(line), func(word []byte) bool {
 			words = append(words, string(word))
-		}
+			return true
+		})
 		if got := strings.Join(words, " "); got != want {
 			t.Errorf("%q: %q, want %q", line, got, want)
 		}

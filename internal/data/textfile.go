@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -17,6 +17,9 @@ const (
 	maxLine = 1 << 20  // bytes of a line
 	maxWord = 1 << 10  // bytes of a word
 )
+
+// firstWords is for how many words there is room at first.
+const firstWords = 1 << 10
 
 // ReadTextFile reads one file of text by itself, UTF-8, plain or gzipped; where
 // path does not exist, path with the ending ".gz". White space separates words; the
@@ -40,33 +43,43 @@ func readTextFile(path string, place func(word []byte) (int32, error)) ([]int32,
 		return nil, err
 	}
 	defer file.Close()
-	return readText(file, path, bytes.FieldsSeq, place)
+	return readText(file, path, fields, place)
 }
+
+// fields yields the words of a line, which white space separates.
+func fields(line []byte, yield func(word []byte) bool) { bytes.FieldsSeq(line)(yield) }
 
 // readText returns the numbers that place gives to the words that split finds in
 // each line of r, and to the mark after it. name appears in errors.
-func readText(r io.Reader, name string, split func(line []byte) iter.Seq[[]byte], place func(word []byte) (int32, error)) ([]int32, error) {
+func readText(r io.Reader, name string, split func(line []byte, yield func(word []byte) bool), place func(word []byte) (int32, error)) ([]int32, error) {
 	var numbers []int32
-	lines := 0
+	put := func(word []byte) error {
+		number, err := place(word)
+		if len(numbers) == cap(numbers) { // doubled: append would copy more often
+			numbers = slices.Grow(numbers, len(numbers)+firstWords)
+		}
+		numbers = append(numbers, number)
+		return err
+	}
+	var failed error
+	each := func(word []byte) bool { // one for all lines: there may be millions
+		switch {
+		case len(word) > maxWord:
+			failed = fmt.Errorf("a word of %d bytes is no word: words have at most %d", len(word), maxWord)
+		case string(word) == endOfSentence:
+			failed = fmt.Errorf("the word %s stands in the text, but it is the mark that is put after every line: remove it", endOfSentence)
+		default:
+			failed = put(word)
+		}
+		return failed == nil
+	}
+	lines, mark := 0, []byte(endOfSentence)
 	err := scanLines(r, name, func(line []byte) error {
 		lines++
-		put := func(word []byte) error {
-			number, err := place(word)
-			numbers = append(numbers, number)
-			return err
+		if split(line, each); failed != nil {
+			return failed
 		}
-		for word := range split(line) {
-			switch {
-			case len(word) > maxWord:
-				return fmt.Errorf("a word of %d bytes is no word: words have at most %d", len(word), maxWord)
-			case string(word) == endOfSentence:
-				return fmt.Errorf("the word %s stands in the text, but it is the mark that is put after every line: remove it", endOfSentence)
-			}
-			if err := put(word); err != nil {
-				return err
-			}
-		}
-		return put([]byte(endOfSentence))
+		return put(mark)
 	})
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func TestReadText(t *testing.T) {
 	} {
 		for _, form := range [][]byte{[]byte(c.text), gzipped(t, []byte(c.text))} {
 			v := newVocabulary()
-			got, err := readText(bytes.NewReader(form), "f", bytes.FieldsSeq, v.add)
+			got, err := readText(bytes.NewReader(form), "f", fields, v.add)
 			if err != nil || spelled(v, got) != c.want {
 				t.Errorf("%s: %q, %v", name, spelled(v, got), err)
 			}
@@ -69,11 +69,11 @@ func TestTextBadInput(t *testing.T) {
 		"not even gzip": {"\x1f\x8bxx", []string{"gzip"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := readText(strings.NewReader(c.text), "some.txt", bytes.FieldsSeq, newVocabulary().add)
+			_, err := readText(strings.NewReader(c.text), "some.txt", fields, newVocabulary().add)
 			wantError(t, err, append(c.words, "some.txt")...)
 		})
 	}
-	if _, err := readText(strings.NewReader(long), "f", bytes.FieldsSeq, newVocabulary().add); err != nil {
+	if _, err := readText(strings.NewReader(long), "f", fields, newVocabulary().add); err != nil {
 		t.Errorf("a word as long as may be: %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func TestTextBadInput(t *testing.T) {
 func TestCutTextBlamesNoWord(t *testing.T) {
 	r := io.MultiReader(strings.NewReader("the end\nthe e"), iotest.ErrReader(io.ErrUnexpectedEOF))
 	v := newVocabulary()
-	_, err := readText(r, "some.txt", bytes.FieldsSeq, func(word []byte) (int32, error) {
+	_, err := readText(r, "some.txt", fields, func(word []byte) (int32, error) {
 		if string(word) == "e" {
 			t.Error("a part of a word was taken for one")
 		}
@@ -118,7 +118,7 @@ func TestVocabulary(t *testing.T) {
 	if _, ok := v.Unknown(); ok {
 		t.Error("an empty vocabulary has <unk>")
 	}
-	if _, err := readText(strings.NewReader("the cat <unk>\n"), "f", bytes.FieldsSeq, v.add); err != nil {
+	if _, err := readText(strings.NewReader("the cat <unk>\n"), "f", fields, v.add); err != nil {
 		t.Fatal(err)
 	}
 	for i := range int32(v.Len()) {
@@ -145,21 +145,59 @@ func TestVocabulary(t *testing.T) {
 	}
 }
 
+// TestBlankLinesTakeLittle: the largest text, all of blank lines, a word each, takes a
+// few times the memory of its words' numbers, 64 MiB; half of that is garbage.
+func TestBlankLinesTakeLittle(t *testing.T) {
+	text := "a" + strings.Repeat("\n", maxText-1)
+	v := newVocabulary()
+	var numbers []int32
+	var err error
+	alloctest.Within(t, 1<<20+16*maxText, func() { numbers, err = readText(strings.NewReader(text), "f", fields, v.add) })
+	if err != nil || len(numbers) != maxText || v.Len() != 2 {
+		t.Errorf("%d words, %v", len(numbers), err)
+	}
+}
+
+func FuzzEncode(f *testing.F) {
+	v := newVocabulary()
+	if _, err := readText(strings.NewReader("the cat <unk> é\n"), "f", fields, v.add); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(" the  cat\nthe <eos>")
+	f.Add("the dog \xff")
+	f.Add(strings.Repeat("é ", 50))
+	f.Fuzz(func(t *testing.T, text string) {
+		var numbers []int32
+		var err error
+		alloctest.Within(t, 1<<20+32*len(text), func() { numbers, err = v.Encode(text) })
+		if err != nil {
+			wantError(t, err, "vocabulary")
+			return
+		}
+		if again := spelled(v, numbers); again != strings.Join(strings.Fields(text), " ") {
+			t.Errorf("%q is %v, that is %q", text, numbers, again)
+		}
+	})
+}
+
 func FuzzText(f *testing.F) {
 	f.Add([]byte(" \n = Homarus gammarus = \n \n a <unk> b\r\n"))
 	f.Add([]byte("caf\xe9 <eos>\n"))
 	f.Add([]byte("\xff\xfea\x00"))
 	f.Add(gzipped(f, []byte("a b\n\nb a")))
+	blank := []byte("a" + strings.Repeat("\n", 40000))
+	f.Add(blank)
+	f.Add(gzipped(f, blank))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		v := newVocabulary()
 		var numbers []int32
 		var err error
-		alloctest.Within(t, 1<<20+unpacked(text)*64, func() { numbers, err = readText(bytes.NewReader(text), "f", bytes.FieldsSeq, v.add) })
+		alloctest.Within(t, 1<<20+unpacked(text)*64, func() { numbers, err = readText(bytes.NewReader(text), "f", fields, v.add) })
 		if err != nil {
 			wantError(t, err, "f: ")
 			return
 		}
-		if again, err := readText(bytes.NewReader(text), "f", bytes.FieldsSeq, v.known); err != nil || !slices.Equal(again, numbers) {
+		if again, err := readText(bytes.NewReader(text), "f", fields, v.known); err != nil || !slices.Equal(again, numbers) {
 			t.Fatalf("read again: %v, %v", again, err)
 		}
 		if bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {

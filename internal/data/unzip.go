@@ -3,22 +3,25 @@ package data
 import (
 	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // extractZip unpacks folder/member for each member of a zip file of size bytes into
 // root as member, as extract does with a tar file. The rules are the same.
 func extractZip(ctx context.Context, r io.ReaderAt, size int64, name string, root *os.Root, folder string, members []member, maxBytes int64) error {
-	archive, err := zip.NewReader(r, size)
-	if err != nil {
-		return fmt.Errorf("data: %s: not a whole zip file (%w): fetch it again", name, err)
-	}
-	if len(archive.File) > maxEntries {
+	archive, err := inputfile.Zip(r, size, maxEntries)
+	switch {
+	case errors.Is(err, inputfile.ErrManyEntries):
 		return fmt.Errorf("data: %s: more than %d entries: this is not the data set's archive", name, maxEntries)
+	case err != nil:
+		return fmt.Errorf("data: %s: not a whole zip file (%w): fetch it again", name, err)
 	}
 	entries := map[string][]*zip.File{}
 	for _, file := range archive.File {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/alloctest"
 )
 
 // zipped makes a zip file; a name that ends in "/" is a folder, one that ends in "@"
@@ -118,4 +120,49 @@ func TestFetchZip(t *testing.T) {
 	if err := extractFile(ctx, filepath.Join(cache, "set.zip"), t.TempDir(), "set", set.members, 1<<16); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// FuzzExtractZip unpacks any file and, where there is a name, a whole archive with an
+// entry of that name besides, so that the fuzzer gets past the checksums.
+func FuzzExtractZip(f *testing.F) {
+	members := []member{{"a.txt", 3}, {file: "b.txt"}}
+	a, b := [2]string{"set/a.txt", "aaa"}, [2]string{"set/b.txt", "bbbb"}
+	f.Add(zipped(f, a, b), "")
+	f.Add(zipped(f, a, [2]string{"set/b.txt", strings.Repeat("b", 1<<16)}), "")
+	f.Add([]byte{}, "set/../../evil")
+	f.Add([]byte{}, "set/b.txt@")
+	f.Add([]byte{}, "set/./a.txt/")
+	outer := f.TempDir()
+	f.Fuzz(func(t *testing.T, archive []byte, name string) {
+		if len(name) > 1000 {
+			return
+		}
+		if name != "" {
+			archive = zipped(t, a, b, [2]string{name, ""})
+		}
+		inside := filepath.Join(outer, "inside")
+		if err := errors.Join(os.RemoveAll(inside), os.Mkdir(inside, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		root, err := os.OpenRoot(inside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close()
+		alloctest.Within(t, 1<<20+64*len(archive), func() {
+			err = extractZip(context.Background(), bytes.NewReader(archive), int64(len(archive)), "x.zip", root, "set", members, 1<<16)
+		})
+		if err != nil {
+			wantError(t, err, "x.zip")
+		}
+		left := tree(t, outer)
+		if err == nil && len(left) != 3 {
+			t.Fatalf("no error, but %v", left)
+		}
+		for _, path := range left {
+			if path != "inside" && path != "inside/a.txt" && path != "inside/b.txt" {
+				t.Fatalf("%s was written", path)
+			}
+		}
+	})
 }

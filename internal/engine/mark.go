@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // mark is what stands beside an installed plugin, in JSON: the content that
@@ -58,7 +59,7 @@ func (w *wheel) markOf(info os.FileInfo) mark {
 
 func readMark(plugin string) (mark, error) {
 	var m mark
-	text, err := os.ReadFile(markPath(plugin))
+	text, err := inputfile.Read(markPath(plugin), inputfile.Small)
 	if err == nil {
 		err = json.Unmarshal(text, &m)
 	}

@@ -117,6 +117,7 @@ const (
 	maxDeclaration = 1 << 20 // bytes
 	maxRows        = 100
 	maxColumns     = 20
+	maxCells       = 400 // rows times columns
 	maxSeeds       = 100
 )
 
@@ -171,6 +172,8 @@ func (d Declaration) check() error {
 		return fail("it has %d rows: it must have between 1 and %d", len(d.Rows), maxRows)
 	case len(d.Keys) == 0 || len(d.Keys) > maxColumns || len(d.Columns) > maxColumns:
 		return fail("it has %d keys and %d columns: it must have at least one key, and at most %d of each", len(d.Keys), len(d.Columns), maxColumns)
+	case len(d.Rows)*len(d.columns()) > maxCells:
+		return fail("it has %d rows of %d columns: it may have %d runs at most: make two of it", len(d.Rows), len(d.columns()), maxCells)
 	case len(d.Measures) == 0:
 		return fail("it has no measures: give some of %s", strings.Join(MeasureNames(), ", "))
 	}

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -109,6 +110,34 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// wide is a declaration of so many rows and columns, whose runs are put together of
+// as many layers as may be.
+func wide(rows, columns int) string {
+	list := func(n int, text string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(text+",", n), ",") + "]"
+	}
+	layer := `{"epochs": 2, "width": 8, "optimizer": "sgd"}`
+	return fmt.Sprintf(`{"name": "wide", "seeds": 1, "keys": ["a"], "measures": ["loss"], "settings": %s, "short": %[1]s, "columns": %s, "rows": %s}`, layer,
+		list(columns, `{"settings": `+layer+`, "short": `+layer+`}`),
+		list(rows, `{"keys": ["a"], "settings": `+layer+`, "short": `+layer+`, "columns": `+list(columns, layer)+`}`))
+}
+
+// TestManyCells: as many as may be are read in bounded memory, more are refused at once.
+func TestManyCells(t *testing.T) {
+	text := wide(100, 4)
+	var d Declaration
+	var err error
+	alloctest.Within(t, memory(text), func() { d, err = Parse(strings.NewReader(text)) })
+	if err != nil || len(d.Rows) != 100 {
+		t.Fatalf("%d rows, %v", len(d.Rows), err)
+	}
+	text = wide(81, 5)
+	alloctest.Within(t, 1<<20+256*len(text), func() { _, err = Parse(strings.NewReader(text)) })
+	if err == nil || !strings.Contains(err.Error(), "81 rows of 5 columns") {
+		t.Errorf("too many cells: %v", err)
+	}
+}
+
 func TestDefaultSeeds(t *testing.T) {
 	for name, want := range map[string][2]int{"table2": {1, 2}, "table7": {3, 2}, "variants": {3, 3}} {
 		d := mustByName(t, name)
@@ -123,6 +152,9 @@ func TestDefaultSeeds(t *testing.T) {
 func memory(text string) int {
 	var d struct{ Rows, Columns []json.RawMessage }
 	_ = json.Unmarshal([]byte(text), &d)
-	cells := min(len(d.Rows), maxRows) * max(1, min(len(d.Columns), maxColumns))
+	cells := len(d.Rows) * max(1, len(d.Columns))
+	if cells > maxCells { // refused before any is looked at
+		cells = 0
+	}
 	return 1<<20 + 256*len(text) + 2*cells*(128<<10+16*len(text))
 }

@@ -2,11 +2,13 @@ package experiment
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/kafisto/kafisto/internal/alloctest"
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/train"
 )
@@ -98,4 +100,27 @@ func TestFolderRefuses(t *testing.T) {
 			t.Errorf("%s: files were changed", name)
 		}
 	}
+}
+
+// FuzzMark: a folder's mark is of the profile and format asked for, or refused in a
+// sentence.
+func FuzzMark(f *testing.F) {
+	f.Add(`{"format":1,"profile":"short"}`)
+	f.Add(`{"format":1,"profile":"full"}`)
+	f.Add(`{"format":2,"x":[[[]]]`)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(dir, MarkFile), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		alloctest.Within(t, 1<<17+32*len(text), func() { err = CheckFolder(dir, Short) })
+		if err != nil && (!strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("no sentence about the folder: %q", err)
+		}
+		named := strings.Contains(strings.ToLower(text), "format") || strings.Contains(text, `\u`)
+		if err == nil && !(named && json.Valid([]byte(text))) {
+			t.Errorf("%q was taken", text)
+		}
+	})
 }

@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // The names in a file of statistics: its two tensors and the keys of its text.
@@ -32,6 +32,9 @@ const (
 
 // maxFeatures bounds the size of a covariance that is read: 2 GiB.
 const maxFeatures = 1 << 14
+
+// maxStatistics is the most bytes that a file of statistics has.
+const maxStatistics = 8*maxFeatures*(maxFeatures+1) + 1<<20
 
 // Save writes the statistics to a safetensors file, which is whole or not there ([atomicfile.Write]):
 // the tensors "mean" and "covariance" in float64, and as text the format, the count, the source and
@@ -88,16 +91,12 @@ func (s *Statistics) sum(values []byte) string {
 // Load reads what [Statistics.Save] has written. A file that is missing is an error that wraps
 // fs.ErrNotExist; one that is no such file, cut short or changed is an error that says so.
 func Load(path string) (*Statistics, error) {
-	file, err := os.Open(path)
+	file, size, err := inputfile.Open(path, maxStatistics)
 	if err != nil {
 		return nil, fmt.Errorf("fid: %w", err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("fid: %w", err)
-	}
-	s, err := read(file, info.Size())
+	s, err := read(file, size)
 	if err != nil {
 		return nil, fmt.Errorf("fid: %s: no whole file of statistics (%w): remove it, and it is made again", path, err)
 	}

@@ -7,20 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
-const (
-	// RunsFolder holds the run folders.
-	RunsFolder = "runs"
-	maxMark    = 1 << 20 // bytes
-)
+// RunsFolder holds the run folders.
+const RunsFolder = "runs"
 
 // FolderName is a run's name in the results folder: some words for people, and the
 // beginning of a hash of identity, which is all that decides the result.
@@ -68,7 +65,7 @@ func Open(dir string, m Mark) error {
 	}
 	text = append(text, '\n')
 	path := filepath.Join(dir, m.File)
-	if held, err := os.ReadFile(path); err == nil && bytes.Equal(held, text) {
+	if held, err := inputfile.Read(path, inputfile.Small); err == nil && bytes.Equal(held, text) {
 		return nil
 	}
 	if err := atomicfile.WriteBytes(path, text); err != nil {
@@ -81,20 +78,14 @@ func Open(dir string, m Mark) error {
 // empty the error satisfies errors.Is(err, fs.ErrNotExist).
 func CheckFolder(dir string, m Mark) error {
 	path := filepath.Join(dir, m.File)
-	f, err := os.Open(path)
+	text, err := inputfile.Read(path, inputfile.Small)
 	if errors.Is(err, fs.ErrNotExist) {
 		return checkEmpty(dir, m, err)
 	}
 	if err != nil {
 		return fmt.Errorf("grid: cannot look into the results folder: %w: choose another one with --dir", err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxMark))
-	if err == nil {
-		err = m.Check(text)
-	} else {
-		err = ErrUnread
-	}
+	err = m.Check(text)
 	if errors.Is(err, ErrUnread) {
 		return fmt.Errorf("grid: %s does not say what the folder's results are of: put back a copy of that file, or choose another folder with --dir", path)
 	}

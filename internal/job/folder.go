@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/atomicfile"
 	"github.com/kafisto/kafisto/internal/imagegrid"
+	"github.com/kafisto/kafisto/internal/inputfile"
 	"github.com/kafisto/kafisto/internal/lockfile"
 	"github.com/kafisto/kafisto/internal/runlog"
 	"github.com/kafisto/kafisto/internal/train"
@@ -145,7 +145,7 @@ func describe(s Settings, o Options, started bool, optimizer train.Optimizer) er
 // readJSON reads one of a job's files. Without it the error satisfies
 // errors.Is(err, fs.ErrNotExist).
 func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
+	text, err := inputfile.Read(path, inputfile.Small)
 	if err == nil {
 		err = json.Unmarshal(text, into)
 	}
@@ -226,7 +226,7 @@ func Difference(a, b Settings) []string {
 // error satisfies errors.Is(err, fs.ErrNotExist).
 func LoadSettings(dir string) (Settings, error) {
 	path := filepath.Join(dir, SettingsFile)
-	f, err := os.Open(path)
+	f, _, err := inputfile.Open(path, inputfile.Small)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Settings{}, fmt.Errorf("job: %w", err)
 	}

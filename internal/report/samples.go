@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"html/template"
 	"image/png"
-	"io"
-	"os"
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/imagegrid"
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // Limits of the pictures on a page, which holds them as text.
@@ -90,17 +88,9 @@ func chosen(grids []imagegrid.Grid) []imagegrid.Grid {
 
 // readPicture reads a PNG file of at most so many bytes.
 func readPicture(path string, most int) ([]byte, error) {
-	f, err := os.Open(path)
+	picture, err := inputfile.Read(path, int64(most))
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	picture, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(picture) > most {
-		return nil, errors.New("too large")
 	}
 	_, err = png.DecodeConfig(bytes.NewReader(picture))
 	return picture, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kafisto/kafisto/internal/grid"
 	"github.com/kafisto/kafisto/internal/job"
@@ -80,7 +81,8 @@ func (s *Search) mark(dir string) grid.Mark {
 		if difference == "" {
 			return nil
 		}
-		err = fmt.Errorf("%s holds another search (%s): give the same command again, with more trials, values, seeds or epochs at most, or choose another folder with --dir", dir, difference)
+		difference = strings.Join(strings.Fields(difference), " ") // one line, whatever the mark says
+		err = fmt.Errorf("%s holds another search (%.500s): give the same command again, with more trials, values, seeds or epochs at most, or choose another folder with --dir", dir, difference)
 		if more, unread := own.difference(held); unread == nil && more == "" {
 			return grownError{err}
 		}

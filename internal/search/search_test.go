@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafisto/kafisto/internal/alloctest"
 	"github.com/kafisto/kafisto/internal/job"
 )
 
@@ -24,7 +25,7 @@ func plan(change func(*Plan), over ...string) Plan {
 
 func trials(n int) func(*Plan) { return func(p *Plan) { p.Trials = n } }
 
-func newSearch(t *testing.T, p Plan) *Search {
+func newSearch(t testing.TB, p Plan) *Search {
 	t.Helper()
 	s, err := New(p)
 	if err != nil {
@@ -199,6 +200,7 @@ func TestFolderRefuses(t *testing.T) {
 		"version":        {MarkFile, `{"format":2}`, "format 2"},
 		"cut":            {MarkFile, `{"format":1,`, "does not say what"},
 		"setting":        {MarkFile, `{"format":1,"base":{"colour":1},"space":[{"name":"momentum","values":["0"]}],"seeds":[1]}`, "does not say what"},
+		"lines":          {MarkFile, strings.Replace(marked(t, s), `"momentum"`, `"a\nb"`, 1), "over [a b], now [momentum]"},
 		"batch":          {MarkFile, strings.Replace(marked(t, s), `"batch-size":16`, `"batch-size":0`, 1), "another search"},
 		"something else": {"settings.json", `{}`, "not a results folder"},
 	} {
@@ -216,7 +218,7 @@ func TestFolderRefuses(t *testing.T) {
 }
 
 // marked is the text of the search's mark.
-func marked(t *testing.T, s *Search) string {
+func marked(t testing.TB, s *Search) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := s.Open(dir); err != nil {
@@ -225,11 +227,57 @@ func marked(t *testing.T, s *Search) string {
 	return read(t, filepath.Join(dir, MarkFile))
 }
 
-func read(t *testing.T, path string) string {
+func read(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// marks are texts of a mark, with lists that grow with n: what takes the most memory
+// of a file.
+func marks(whole string, n int) []string {
+	return []string{
+		whole,
+		strings.Replace(whole, `"0.5"`, `"0.5","0.7"`, 1),
+		`{"format":1,"base":{"batch-size":0}}`,
+		strings.Replace(whole, `"seeds":[1]`, `"seeds":[1`+strings.Repeat(",1", n)+`]`, 1),
+		`{"format":1,"space":[{}` + strings.Repeat(",{}", n) + `]}`,
+		`{"format":1,"base":{"model":"` + strings.Repeat("<", n) + `"}}`,
+	}
+}
+
+func TestLongMarksTakeLittle(t *testing.T) {
+	s := newSearch(t, plan(nil, "momentum=0,0.5", "learning-rate=0.1,1"))
+	dir := t.TempDir()
+	for _, text := range marks(marked(t, s), 300_000) {
+		checkMark(t, s, dir, text)
+	}
+}
+
+// FuzzMark: a folder's mark is this search's, one that has grown, or refused in a
+// sentence.
+func FuzzMark(f *testing.F) {
+	s := newSearch(f, plan(nil, "momentum=0,0.5", "learning-rate=0.1,1"))
+	for _, text := range marks(marked(f, s), 20) {
+		f.Add(text)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) { checkMark(t, s, dir, text) })
+}
+
+func checkMark(t *testing.T, s *Search, dir, text string) {
+	if err := os.WriteFile(filepath.Join(dir, MarkFile), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	alloctest.Within(t, 1<<20+256*len(text), func() { err = s.CheckFolder(dir) })
+	if err != nil && (!strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n")) {
+		t.Errorf("no sentence about the folder: %q", err)
+	}
+	if err == nil && !strings.Contains(text, "momentum") && !strings.Contains(text, `\u`) {
+		t.Errorf("%q was taken", text)
+	}
 }

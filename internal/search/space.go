@@ -47,8 +47,8 @@ var varying = []string{"seed", "engine", "data-dir"}
 
 // ParseAxis reads NAME=SPEC, where SPEC is a list VALUE,VALUE... of values as the
 // setting's flag takes them, or for a number a range LOW..HIGH or log:LOW..HIGH. A
-// setting of whole numbers has ranges of whole numbers. Whether the values make
-// sense is not looked at.
+// setting of whole numbers has ranges of whole numbers. A list has at most 1,000
+// values. Whether the values make sense is not looked at.
 func ParseAxis(text string) (Axis, error) {
 	name, spec, ok := strings.Cut(text, "=")
 	kind := job.Kind(name)
@@ -66,8 +66,14 @@ func ParseAxis(text string) (Axis, error) {
 	return parseList(name, spec)
 }
 
+// maxValues is how many values an axis may list.
+const maxValues = 1000
+
 // parseList reads values, each of which a flag would take.
 func parseList(name, spec string) (Axis, error) {
+	if n := strings.Count(spec, ",") + 1; n > maxValues {
+		return Axis{}, fmt.Errorf("search: %s has %d values, at most %d are tried: give fewer, or a range", name, n, maxValues)
+	}
 	a := Axis{Name: name}
 	for value := range strings.SplitSeq(spec, ",") {
 		s, err := job.Defaults().Set(map[string]string{name: value})

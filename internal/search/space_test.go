@@ -70,14 +70,41 @@ func TestParseAxisRefuses(t *testing.T) {
 	}
 }
 
+// counted are the numbers from 1 to n as a list.
+func counted(n int) string {
+	numbers := make([]string, n)
+	for i := range numbers {
+		numbers[i] = strconv.Itoa(i + 1)
+	}
+	return strings.Join(numbers, ",")
+}
+
+// TestManyValues: as many as may be are read in bounded memory, one more is refused at once.
+func TestManyValues(t *testing.T) {
+	text := "batch-size=" + counted(maxValues)
+	var a Axis
+	var err error
+	alloctest.Within(t, 1<<20+32<<10*maxValues+128*len(text), func() { a, err = ParseAxis(text) })
+	if err != nil || len(a.Values) != maxValues {
+		t.Errorf("%d values, %v", len(a.Values), err)
+	}
+	text = "batch-size=" + counted(100*maxValues)
+	alloctest.Within(t, 1<<20, func() { _, err = ParseAxis(text) })
+	if err == nil || !strings.Contains(err.Error(), "100000 values, at most 1000") {
+		t.Errorf("too many values: %v", err)
+	}
+}
+
 func FuzzParseAxis(f *testing.F) {
 	for _, text := range []string{"momentum=0,0.5", "batch-size=log:8..256", "learning-rate=log:1e-300..1e300", "augment=true", "target=a,b", "width=-5..5"} {
 		f.Add(text, int64(1), 1)
 	}
+	f.Add("batch-size="+counted(200), int64(1), 1)
 	f.Fuzz(func(t *testing.T, text string, seed int64, k int) {
 		var a Axis
 		var err error
-		alloctest.Within(t, 1<<20+128*len(text), func() { a, err = ParseAxis(text) })
+		values := min(strings.Count(text, ",")+1, maxValues)
+		alloctest.Within(t, 1<<20+32<<10*values+128*len(text), func() { a, err = ParseAxis(text) })
 		if err != nil {
 			return
 		}

@@ -7,10 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/kafisto/kafisto/internal/checkpoint/safetensors"
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // maxFile is the size of the largest file that is read, in bytes: the weights of 500 million numbers.
@@ -30,14 +30,7 @@ type File struct {
 // A file that is damaged, cut short, too large (more than 2 GiB), or holds anything but a dict of
 // tensors, is an error of one sentence.
 func Read(path string) (*File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("weights: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("weights: %s: no file of at most %d bytes: this is no file of weights", path, maxFile)
-	}
-	data, err := os.ReadFile(path)
+	data, err := inputfile.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}

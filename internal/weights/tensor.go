@@ -35,33 +35,35 @@ func newTensor(s *storage, offset int64, shape, strides []int64) (*Tensor, error
 	if len(shape) > maxRank || len(shape) != len(strides) {
 		return nil, fmt.Errorf("a tensor has %d axes and %d strides, want the same and at most %d: it is damaged", len(shape), len(strides), maxRank)
 	}
-	t := &Tensor{storage: s, offset: offset, strides: strides}
-	outside := fmt.Errorf("a tensor of shape %v, strides %v and offset %d does not lie in its storage of %d numbers: it is damaged",
-		shape, strides, offset, s.count)
+	t := &Tensor{storage: s, offset: offset, shape: make([]int, len(shape)), strides: strides}
+	outside := func() error {
+		return fmt.Errorf("a tensor of shape %v, strides %v and offset %d does not lie in its storage of %d numbers: it is damaged",
+			shape, strides, offset, s.count)
+	}
 	if offset < 0 || offset > s.count {
-		return nil, outside
+		return nil, outside()
 	}
 	count, last, empty := int64(1), offset, slices.Contains(shape, 0)
 	for axis, n := range shape {
 		if n < 0 || n > math.MaxInt32 || strides[axis] < 0 {
-			return nil, outside
+			return nil, outside()
 		}
-		t.shape = append(t.shape, int(n))
+		t.shape[axis] = int(n)
 		if n < 2 || empty {
 			continue
 		}
 		// Counts are at most maxFile, so that no product overflows.
 		if n > s.count || strides[axis] > s.count {
-			return nil, outside
+			return nil, outside()
 		}
 		count *= n
 		last += (n - 1) * strides[axis]
 		if count > s.count || last >= s.count {
-			return nil, outside
+			return nil, outside()
 		}
 	}
 	if !empty && last >= s.count {
-		return nil, outside
+		return nil, outside()
 	}
 	return t, nil
 }

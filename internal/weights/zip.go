@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"path/filepath"
 	"strings"
+
+	"github.com/kafisto/kafisto/internal/inputfile"
 )
 
 // maxEntries is how many entries an archive may have.
@@ -61,12 +63,9 @@ type entry struct {
 // stored finds the entries of an archive in its bytes. It refuses compressed ones, which torch.save
 // does not write.
 func stored(data []byte) (map[string]*entry, error) {
-	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	archive, err := inputfile.Zip(bytes.NewReader(data), int64(len(data)), maxEntries)
 	if err != nil {
-		return nil, fmt.Errorf("not a whole zip archive (%w): it is cut short or damaged", err)
-	}
-	if len(archive.File) > maxEntries {
-		return nil, fmt.Errorf("its archive has %d entries, at most %d are read", len(archive.File), maxEntries)
+		return nil, fmt.Errorf("not a whole zip archive of at most %d entries (%w): it is cut short or damaged", maxEntries, err)
 	}
 	entries := map[string]*entry{}
 	left := uint64(len(data))

@@ -67,13 +67,15 @@ func (t *Tensor) ByteSize() (int64, error) {
 	if size == 0 {
 		return 0, fmt.Errorf("tensor %q has the unknown data type %q", t.Name, t.DType)
 	}
-	if slices.Contains(t.Shape, 0) {
-		return 0, nil
-	}
 	for _, dim := range t.Shape {
 		if dim < 0 {
 			return 0, fmt.Errorf("tensor %q has the negative dimension %d", t.Name, dim)
 		}
+	}
+	if slices.Contains(t.Shape, 0) {
+		return 0, nil
+	}
+	for _, dim := range t.Shape {
 		if dim > math.MaxInt64/size {
 			return 0, fmt.Errorf("tensor %q is too large: %v", t.Name, t.Shape)
 		}

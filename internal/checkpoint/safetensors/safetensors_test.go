@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,8 @@ func TestReadHeaderRefuses(t *testing.T) {
 		"unknown type":     withHeader(`{"a":{"dtype":"X8","shape":[1],"data_offsets":[0,1]}}`, 1),
 		"wrong size":       withHeader(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1]}}`, 1),
 		"negative":         withHeader(`{"a":{"dtype":"U8","shape":[-1,-1],"data_offsets":[0,1]}}`, 1),
+		"empty, negative":  withHeader(`{"a":{"dtype":"U8","shape":[0,-1],"data_offsets":[0,0]}}`, 0),
+		"negative, empty":  withHeader(`{"a":{"dtype":"U8","shape":[-1,0],"data_offsets":[0,0]}}`, 0),
 		"overflow":         withHeader(`{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0),
 		"gap":              withHeader(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 2),
 		"beyond":           withHeader(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 1),
@@ -130,6 +133,8 @@ func FuzzReadHeader(f *testing.F) {
 	f.Add(withHeader(`{"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8))
 	f.Add(withHeader(`{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}`, 1))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	f.Add(withHeader(`{"a":{"dtype":"U8","shape":[0,-1],"data_offsets":[0,0]}}`, 0))
+	f.Add(withHeader(`{"a":{"dtype":"U8","shape":[-1,0],"data_offsets":[0,0]}}`, 0))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		var header *Header
 		var err error
@@ -138,6 +143,11 @@ func FuzzReadHeader(f *testing.F) {
 			return
 		}
 		tensors := append([]Tensor(nil), header.Tensors...)
+		for _, tensor := range tensors {
+			if slices.ContainsFunc(tensor.Shape, func(dim int64) bool { return dim < 0 }) {
+				t.Fatalf("%+v was taken", tensor)
+			}
+		}
 		if err := Layout(tensors); err != nil { // what is read can be written
 			t.Fatal(err)
 		}
