@@ -58,3 +58,23 @@ func stopOften(t *testing.T, dir string, args []string, stops int, total int64) 
 		args = resuming(dir)
 	}
 }
+
+// TestStoppedRetriesAreExact: a run that diverges goes back to the same checkpoints
+// wherever it was stopped.
+func TestStoppedRetriesAreExact(t *testing.T) {
+	t.Parallel()
+	const total = 60
+	flags := []string{steps(total), "--eval-every=1000", "--save-every=15",
+		"--learning-rate=0.02", "--momentum=0.99", "--loss-bound=3.6", "--retries=3"} // at step 21
+	whole := filepath.Join(t.TempDir(), "whole")
+	succeed(t, training("go", "sgd", image, whole, flags...)...)
+	if began := readLog(t, whole).Starts; len(began) < 2 || began[1].Step != 15 {
+		t.Fatalf("the run did not go back to a checkpoint: %+v", began)
+	}
+	for range amount(1, 5) {
+		pieces := filepath.Join(t.TempDir(), "pieces")
+		stopOften(t, pieces, training("go", "sgd", image, pieces, flags...), amount(4, 8), total)
+		succeed(t, resuming(pieces)...)
+		same(t, whole, pieces, total)
+	}
+}

@@ -163,7 +163,7 @@ func TestSignalInCompilation(t *testing.T) {
 	needs(t, engine.XLACPU)
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 7))
-	slow := task{args: []string{"--dataset=fashion-sample", "--model=resnet18", "--width=8", "--batch-size=4", "--eval-examples=100"}}
+	slow := task{args: []string{"--dataset=fashion-sample", "--model=resnet50", "--width=8", "--batch-size=4", "--eval-examples=100"}}
 	dir := filepath.Join(t.TempDir(), "run")
 	if full {
 		succeed(t, training("xla:cpu", "kafisto", slow, dir, steps(2))...)
