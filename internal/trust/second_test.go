@@ -24,7 +24,7 @@ func TestSecondSignal(t *testing.T) {
 	}{
 		"compilation": {engine.XLACPU, slow, "1000", "1000", func(string) bool { time.Sleep(300 * time.Millisecond); return true }},
 		"training":    {engine.Go, image, "1000", "3", func(dir string) bool { return logged(dir) > 5 }},
-		"evaluation":  {engine.Go, task{args: append(image.args, "--eval-examples=1000")}, "2", "3", func(dir string) bool { now := logged(dir); return now > 5 && now%2 == 0 }},
+		"evaluation":  {engine.Go, task{args: append(image.args, "--eval-examples=500")}, "2", "3", func(dir string) bool { now := logged(dir); return now > 5 && now%2 == 0 }},
 		"saving":      {engine.Go, image, "1000", "1", func(dir string) bool { return logged(dir) > 5 && len(staging(dir)) > 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
