@@ -57,7 +57,7 @@ lint: ## Check formatting, vet, and staticcheck.
 fuzz: ## Fuzz every parser for FUZZTIME (60s) each, FUZZJOBS (2) at a time, each by one worker.
 	@grep -rE '^func Fuzz' --include='*_test.go' . \
 		| sed -E 's|^(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*)\(.*|\1 \2|' \
-		| xargs -P $(FUZZJOBS) -L 1 sh -c 'echo "$$1 in $$0"; $(GO) test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 "$$0"'
+		| xargs -P $(FUZZJOBS) -L 1 sh -c 'echo "$$1 in $$0"; $(GO) test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x -parallel 1 "$$0"'
 
 cross: ## Build without cgo for Linux, macOS and Windows.
 	@set -e; for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
