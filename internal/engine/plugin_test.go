@@ -156,7 +156,7 @@ func FuzzCheckLibrary(f *testing.F) {
 			t.Fatal(err)
 		}
 		var err error
-		alloctest.Within(t, 1<<20+64*len(data), func() { err = checkLibrary(path) })
+		alloctest.Within(t, 24<<20+64*len(data), func() { err = checkLibrary(path) })
 		if err != nil {
 			wantError(t, err)
 		}
