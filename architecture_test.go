@@ -19,9 +19,9 @@ const module = "github.com/kafisto/kafisto"
 // may import (tests apart); docs/architecture.md has the same in its table. They
 // all point one way, from the command down to the filter.
 var arrows = map[string][]string{
-	"cmd/kafisto":                     {"internal/cli", "native/keepmemory"},
+	"cmd/kafisto":                     {"internal/cli"},
 	"internal/bench":                  {".", "internal/data", "internal/engine", "internal/gradient", "internal/job", "internal/task", "internal/train", "models", "native", "nn"},
-	"internal/cli":                    {"internal/bench", "internal/experiment", "internal/grid", "internal/report/paper", "internal/job", "internal/report", "internal/search", "internal/engine", "internal/data", "internal/imagegrid", "internal/train", "internal/runlog", "internal/atomicfile"},
+	"internal/cli":                    {"internal/bench", "internal/experiment", "internal/grid", "internal/report/paper", "internal/job", "internal/report", "internal/search", "internal/engine", "internal/data", "internal/imagegrid", "internal/train", "internal/runlog", "internal/atomicfile", "native/keepmemory"},
 	"internal/experiment":             {"internal/data", "internal/grid", "internal/job", "internal/report", "internal/report/paper", "internal/runlog", "internal/train"},
 	"internal/grid":                   {"internal/atomicfile", "internal/data", "internal/engine", "internal/inputfile", "internal/job", "internal/train"},
 	"internal/search":                 {"internal/atomicfile", "internal/grid", "internal/job", "internal/report", "internal/runlog", "internal/train"},

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/kafisto/kafisto/internal/cli"
-	_ "github.com/kafisto/kafisto/native/keepmemory" // XLA's steps need memory of the same size again and again
 )
 
 func main() {

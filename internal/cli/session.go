@@ -13,6 +13,7 @@ import (
 
 	"github.com/kafisto/kafisto/internal/job"
 	"github.com/kafisto/kafisto/internal/train"
+	"github.com/kafisto/kafisto/native/keepmemory"
 )
 
 // session is what every command's Run gets: where to write, and how.
@@ -71,7 +72,7 @@ func (s *session) message(text string) {
 
 // options are those of a job that do not depend on the run.
 func (s *session) options(console train.Console) job.Options {
-	o := job.Options{Offline: s.offline, Console: signalled{console}, Download: s.downloads()}
+	o := job.Options{Offline: s.offline, Console: signalled{console}, Download: s.downloads(), Saved: keepmemory.Release}
 	if !s.json {
 		o.Progress = s.stderr
 	}

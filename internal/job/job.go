@@ -27,6 +27,8 @@ type Options struct {
 	Engine *engine.Engine
 	// Claimed tells that the caller holds the run folder's lock, see Claim.
 	Claimed bool
+	// Saved is called after each checkpoint; may be nil.
+	Saved func()
 }
 
 // OpenEngine opens the engine that settings ask for.
@@ -108,7 +110,7 @@ func Run(ctx context.Context, s Settings, o Options) (train.Result, error) {
 		Dir: o.Dir, Problem: problem, Optimizer: optimizer, Backend: opened.Backend, Engine: opened.Name, Kernels: opened.Kernels,
 		Version: o.About.Version, Settings: s.runHash(), Former: former, Seed: s.Seed, Steps: steps,
 		EvalEvery: orEpoch(s.EvalEvery, problem), SaveEvery: orEpoch(s.SaveEvery, problem),
-		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console, Held: held,
+		LossBound: s.LossBound, Resume: o.Resume, Console: o.Console, Held: held, Saved: o.Saved,
 		Retry: train.Retry{Times: s.Retries, Factor: s.RetryFactor, Slower: func(factor float64) (train.Optimizer, error) {
 			return slowerOptimizer(s, factor, problem.StepsPerEpoch, steps)
 		}},

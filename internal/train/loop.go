@@ -158,5 +158,8 @@ func (r *run) save(stop bool) error {
 		return fmt.Errorf("train: %w", err)
 	}
 	r.saved = r.step
+	if r.Saved != nil {
+		r.Saved()
+	}
 	return nil
 }

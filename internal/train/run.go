@@ -75,6 +75,8 @@ type Config struct {
 	// Held tells, before anything is saved, whether the run folder is still the
 	// caller's: with its error the run ends and saves nothing. Nil is always.
 	Held func() error
+	// Saved is called after each checkpoint; nil is nothing.
+	Saved func()
 }
 
 // Result tells how far a run came.

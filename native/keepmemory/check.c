@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,42 @@ int keepmemory_check(void) {
   EXPECT(waitpid(child, &status, 0) == child && status == 0);
   return 0;
 }
+
+void keepmemory_release(void);
+
+// resident is how much memory the process has, in bytes, or 0 if nobody can tell.
+static size_t resident(void) {
+  size_t size = 0, pages = 0;
+  FILE *f = fopen("/proc/self/statm", "r");
+  if (f && fscanf(f, "%zu %zu", &size, &pages) != 2)
+    pages = 0;
+  if (f)
+    fclose(f);
+  return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+// keepmemory_check_release frees blocks that lie between others and checks that they
+// go back to the system, and that the others are as they were.
+int keepmemory_check_release(void) {
+  enum { N = 64, SIZE = 1 << 20, SMALL = 1000 };
+  char *freed[N], *held[N];
+  for (int i = 0; i < N; i++) {
+    EXPECT((freed[i] = malloc(SIZE)) && (held[i] = malloc(SMALL)));
+    memset(freed[i], 1, SIZE);
+    memset(held[i], i, SMALL);
+  }
+  for (int i = 0; i < N; i++)
+    free(freed[i]);
+  size_t before = resident();
+  keepmemory_release();
+  EXPECT(before == 0 || resident() + N / 2 * (size_t)SIZE < before);
+  for (int i = 0; i < N; i++) {
+    EXPECT(held[i][0] == i && held[i][SMALL - 1] == i);
+    free(held[i]);
+  }
+  return 0;
+}
 #else
 int keepmemory_check(void) { return 0; }
+int keepmemory_check_release(void) { return 0; }
 #endif

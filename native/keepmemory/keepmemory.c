@@ -250,4 +250,10 @@ __attribute__((constructor)) static void keep_heap(void) {
   }
   free(p);
 }
+
+// keepmemory_release gives the pages of the heap's free places back to the system. The
+// heap's end stays where it is: what grows beyond it later would not be in huge pages.
+void keepmemory_release(void) { malloc_trim(PTRDIFF_MAX); }
+#else
+void keepmemory_release(void) {}
 #endif

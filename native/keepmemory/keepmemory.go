@@ -24,8 +24,16 @@ package keepmemory
 
 // #cgo LDFLAGS: -ldl -lpthread
 // int keepmemory_check(void);
+// int keepmemory_check_release(void);
+// void keepmemory_release(void);
 import "C"
+
+// releaseHeap gives the free pages of the C library's heap back to the system.
+func releaseHeap() { C.keepmemory_release() }
 
 // check takes and frees memory in all ways, for the test. It returns the line
 // of check.c that failed, or 0.
 func check() int { return int(C.keepmemory_check()) }
+
+// checkRelease is check for the release of the heap's free pages.
+func checkRelease() int { return int(C.keepmemory_check_release()) }

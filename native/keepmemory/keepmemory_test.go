@@ -12,3 +12,10 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 }
+
+// TestRelease: what was freed is no longer resident, what is in use is as it was.
+func TestRelease(t *testing.T) {
+	if line := checkRelease(); line != 0 {
+		t.Fatalf("check.c:%d is not as expected", line)
+	}
+}
