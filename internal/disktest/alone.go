@@ -1,5 +1,5 @@
 // Package disktest lets tests see a full disk: the kernel refuses to write more
-// than so many bytes of any file.
+// than so many bytes of any file; and pipes in the place of files.
 package disktest
 
 import (

@@ -5,18 +5,15 @@ package engine
 import (
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/disktest"
 )
 
 // TestPipesAreRefused: nobody waits for what a pipe will say.
 func TestPipesAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"plugin.json"} {
-		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
-			t.Skip(err)
-		}
-	}
+	disktest.Pipe(t, filepath.Join(dir, "plugin.json"))
 	if _, err := readMark(filepath.Join(dir, "plugin.so")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("%v", err)
 	}

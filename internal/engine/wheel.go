@@ -76,12 +76,8 @@ func (s *site) fetch(ctx context.Context, options Options) (string, error) {
 		return "", fmt.Errorf("engine: the plugin for %s has no folder: set HOME (or XDG_CACHE_HOME)", XLACPU)
 	}
 	plugin := s.ownPlugin()
-	err := os.MkdirAll(s.folder, 0o755)
-	if err == nil {
-		atomicfile.Sweep(s.folder)
-		err = s.wheel.install(ctx, plugin, options.Progress)
-	}
-	if err != nil {
+	atomicfile.Sweep(s.folder)
+	if err := s.wheel.install(ctx, plugin, options.Progress); err != nil {
 		return "", fmt.Errorf("engine: the plugin for %s cannot be fetched into %s (%w): try again, or choose go", XLACPU, s.folder, err)
 	}
 	return plugin, nil

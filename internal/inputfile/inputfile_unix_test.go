@@ -5,15 +5,14 @@ package inputfile
 import (
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/disktest"
 )
 
 func TestPipesAreRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o644); err != nil {
-		t.Skip(err)
-	}
+	disktest.Pipe(t, path)
 	if _, err := Read(path, Small); err == nil || !strings.Contains(err.Error(), "pipe is not a regular file") {
 		t.Errorf("%v", err)
 	}

@@ -5,17 +5,16 @@ package job
 import (
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/kafisto/kafisto/internal/disktest"
 )
 
 // TestPipesAreRefused: nobody waits for what a pipe will say.
 func TestPipesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{SettingsFile, AboutFile, FrechetFile} {
-		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
-			t.Skip(err)
-		}
+		disktest.Pipe(t, filepath.Join(dir, name))
 	}
 	_, settings := LoadSettings(dir)
 	_, distances := LoadFrechet(dir)
