@@ -67,6 +67,9 @@ func (c *compareCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := checkReportFolder(c.Dir); err != nil {
+		return err
+	}
 	dirs := make([]string, len(cells))
 	for i := range cells {
 		dirs[i] = cells[i].dir

@@ -93,16 +93,20 @@ func (s *session) compact(write func(io.Writer) error) error {
 	return err
 }
 
-// writeReport writes page, JSON, evaluations and figures into the folder.
+// writeReport writes page, JSON, evaluations and figures into the folder, if it is not
+// somebody else's. The JSON comes first, as the folder is known by it.
 func (s *session) writeReport(dir string, r report.Report) error {
+	if err := checkReportFolder(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the folder of the report: %w: choose another one", err)
 	}
-	if _, err := report.WriteFigures(filepath.Join(dir, figuresFolder), r); err != nil {
-		return err
-	}
 	err := atomicfile.Write(filepath.Join(dir, reportJSON), func(w io.Writer) error { return report.WriteJSON(w, r) })
 	if err != nil {
+		return err
+	}
+	if _, err := report.WriteFigures(filepath.Join(dir, figuresFolder), r); err != nil {
 		return err
 	}
 	if err := writeEvaluations(filepath.Join(dir, evaluationsFile), r); err != nil {

@@ -71,6 +71,9 @@ func (c *searchCommand) Run(s *session) error {
 		}
 		return err
 	}
+	if err := checkReportFolder(c.Dir); err != nil {
+		return err
+	}
 	if !c.ReportOnly {
 		if err := c.train(s, found); err != nil {
 			return advised(err, "give the same command again")

@@ -9,9 +9,12 @@ import (
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
+// JSONType is the type that the JSON of a report begins with.
+const JSONType = "report"
+
 // jsonReport is the form of WriteJSON.
 type jsonReport struct {
-	Type    string    `json:"type"` // always "report"
+	Type    string    `json:"type"` // always JSONType
 	Title   string    `json:"title"`
 	Task    string    `json:"task,omitempty"`
 	Scaled  string    `json:"scaled,omitempty"`
@@ -67,7 +70,7 @@ func WriteJSON(w io.Writer, r Report) error {
 		return err
 	}
 	out := jsonReport{
-		Type: "report", Title: r.title(), Task: r.Task, Scaled: r.Scaled,
+		Type: JSONType, Title: r.title(), Task: r.Task, Scaled: r.Scaled,
 		Command: r.Command, Version: r.Version, Commit: r.Commit,
 		Engine: r.Engine, Machine: r.Machine, Summary: Summarize(r),
 	}
