@@ -30,10 +30,11 @@ clean-demo: ## Remove the demo's runs, so that it trains again.
 test: ## Run all tests; those for XLA skip where it is not installed, or fail with KAFISTO_REQUIRE_XLA=1.
 	$(GO) test -timeout 20m ./...
 
-trust: ## Test all that docs/reliability.md promises, in full, on a machine that does nothing else: trust-runs, then fuzz with FUZZTIME=10m, then soak; a working day.
+trust: ## Test all that docs/reliability.md promises, in full, on a machine that does nothing else: trust-runs, then fuzz with FUZZTIME=10m, then soak on both engines; a working day.
 	$(MAKE) trust-runs
 	$(MAKE) fuzz FUZZTIME=10m
 	$(MAKE) soak
+	$(MAKE) soak SOAK_ENGINE=xla:cpu
 
 trust-runs: export KAFISTO_REQUIRE_XLA ?= 1
 trust-runs: ## Test what a run promises, in full, on both CPU engines (KAFISTO_REQUIRE_XLA=0: on those that are there): an hour or so.
@@ -44,9 +45,9 @@ trust-runs: ## Test what a run promises, in full, on both CPU engines (KAFISTO_R
 	$(GO) test -count=1 ./internal/data -rapid.checks=1000
 	$(GO) test -count=1 ./internal/cli -run 'Killed|Shared|Signals|Stopped|Diverged|Resume|Full|BadInput'
 
-soak: ## Train for SOAK (2h) on SOAK_ENGINE (go) with a checkpoint a minute; memory and open files go to runs/soak.csv.
+soak: ## Train for SOAK (2h) on SOAK_ENGINE (go) with a checkpoint a minute; memory and open files go to runs/soak-ENGINE.csv.
 	mkdir -p runs
-	KAFISTO_SOAK=$(SOAK) KAFISTO_SOAK_ENGINE=$(SOAK_ENGINE) KAFISTO_SOAK_CSV=$(CURDIR)/runs/soak.csv \
+	KAFISTO_SOAK=$(SOAK) KAFISTO_SOAK_ENGINE=$(SOAK_ENGINE) KAFISTO_SOAK_CSV=$(CURDIR)/runs/soak-$(subst :,-,$(SOAK_ENGINE)).csv \
 		$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./internal/trust
 
 lint: ## Check formatting, vet, and staticcheck.
