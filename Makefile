@@ -40,8 +40,8 @@ trust-runs: export KAFISTO_REQUIRE_XLA ?= 1
 trust-runs: ## Test what a run promises, in full, on both CPU engines (KAFISTO_REQUIRE_XLA=0: on those that are there): an hour or so.
 	KAFISTO_TRUST=full $(GO) test -count=1 -timeout 4h -v ./internal/trust
 	KAFISTO_STOPS=20 $(GO) test -count=1 -timeout 1h ./internal/train
-	$(GO) test -count=1 ./internal/atomicfile ./internal/checkpoint/... ./internal/engine ./internal/lockfile ./internal/runlog ./internal/task
-	$(GO) test -count=1 ./internal/search ./internal/weights -run 'Full|Refuse'
+	$(GO) test -count=1 ./internal/atomicfile ./internal/checkpoint/... ./internal/engine ./internal/lockfile ./internal/runlog ./internal/task ./internal/weights
+	$(GO) test -count=1 ./internal/search -run 'Full|Refuse'
 	$(GO) test -count=1 ./internal/data -rapid.checks=1000
 	$(GO) test -count=1 ./internal/cli -run 'Killed|Shared|Signals|Stopped|Diverged|Resume|Full|BadInput'
 
