@@ -29,7 +29,7 @@ var written = []string{
 // without a run that holds something under a name which a run would write over is
 // an error: it is somebody else's.
 func settled(dir string) (Settings, error) {
-	foreign, err := firstWritten(dir) // before the settings, which another process writes first
+	foreign, err := FirstOf(dir, written...) // before the settings, which another process writes first
 	if err != nil {
 		return Settings{}, err
 	}
@@ -40,14 +40,15 @@ func settled(dir string) (Settings, error) {
 	return s, err
 }
 
-// firstWritten finds a name in a folder that a run writes; "" if there is none.
-func firstWritten(dir string) (string, error) {
-	for _, name := range written {
+// FirstOf returns the first of some names under which a folder holds something; "" if
+// it holds nothing under any, or is not there. Another error of looking is returned.
+func FirstOf(dir string, names ...string) (string, error) {
+	for _, name := range names {
 		switch _, err := os.Lstat(filepath.Join(dir, name)); {
 		case err == nil:
 			return name, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("job: cannot look for a run: %w: choose another folder", err)
+			return "", fmt.Errorf("job: cannot look for %s: %w: choose another folder", name, err)
 		}
 	}
 	return "", nil

@@ -6,15 +6,16 @@ import (
 	"io"
 	"time"
 
+	"github.com/kafisto/kafisto/internal/inputfile"
 	"github.com/kafisto/kafisto/internal/runlog"
 )
 
-// JSONType is the type that the JSON of a report begins with.
-const JSONType = "report"
+// jsonType is the type that the JSON of a report begins with.
+const jsonType = "report"
 
 // jsonReport is the form of WriteJSON.
 type jsonReport struct {
-	Type    string    `json:"type"` // always JSONType
+	Type    string    `json:"type"` // always jsonType
 	Title   string    `json:"title"`
 	Task    string    `json:"task,omitempty"`
 	Scaled  string    `json:"scaled,omitempty"`
@@ -70,7 +71,7 @@ func WriteJSON(w io.Writer, r Report) error {
 		return err
 	}
 	out := jsonReport{
-		Type: JSONType, Title: r.title(), Task: r.Task, Scaled: r.Scaled,
+		Type: jsonType, Title: r.title(), Task: r.Task, Scaled: r.Scaled,
 		Command: r.Command, Version: r.Version, Commit: r.Commit,
 		Engine: r.Engine, Machine: r.Machine, Summary: Summarize(r),
 	}
@@ -90,6 +91,23 @@ func WriteJSON(w io.Writer, r Report) error {
 		return fmt.Errorf("report: writing the JSON: %w", err)
 	}
 	return nil
+}
+
+// IsJSON tells whether a file can be read and begins as WriteJSON's do.
+func IsJSON(path string) bool {
+	const most, head = 1 << 40, 1 << 10
+	file, _, err := inputfile.Open(path, most)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	tokens := json.NewDecoder(io.LimitReader(file, head))
+	for _, want := range []json.Token{json.Delim('{'), "type", jsonType} {
+		if token, err := tokens.Token(); err != nil || token != want {
+			return false
+		}
+	}
+	return true
 }
 
 func newJSONRun(group string, run Run) jsonRun {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -146,6 +148,25 @@ func TestOneSeedTable(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "±") || !strings.Contains(b.String(), "no standard deviation") {
 		t.Errorf("one seed each:\n%s", b.String())
+	}
+}
+
+func TestIsJSON(t *testing.T) {
+	dir := t.TempDir()
+	if IsJSON(dir) || IsJSON(filepath.Join(dir, "none")) {
+		t.Error("a folder, or what is not there, is taken for a report")
+	}
+	for text, want := range map[string]bool{
+		writtenBy(t, func(w *bytes.Buffer) error { return WriteJSON(w, demo(1)) }): true,
+		"": false, "[]": false, `{"type": "mine"}`: false, `{"title": "", "type": "report"}`: false,
+	} {
+		path := filepath.Join(dir, "file")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if IsJSON(path) != want {
+			t.Errorf("%.40q: a report's is %t", text, !want)
+		}
 	}
 }
 
